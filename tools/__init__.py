@@ -1,0 +1,1 @@
+"""Everything that spans stubs: python3 -m tools VERB."""
