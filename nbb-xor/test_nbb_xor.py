@@ -280,6 +280,7 @@ def test_first_stable_and_uptime_on_a_scripted_case(monkeypatch):
     assert out["late_uptime"].tolist() == [[16 / 60, 1 / 60]]
 
     calls.clear()
+    script[1] = {49, 50}
     out = train(Config(nets=2, presentations=60, follow=11), 0, (3,), [Variant()])
     assert out["late_uptime"].tolist() == [[0, 1 / 11]]  # 50 is the first of the last 11
 

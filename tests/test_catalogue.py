@@ -95,7 +95,8 @@ def test_records_of_other_code_give_no_verdict(tmp_path):
 
 @pytest.mark.parametrize("old, new, same", [
     ("# a comment", "# another", True), ("Explain", "Say", True), ("X = 1 ", "X = (1) ", True),
-    ('"tail"', '"end"', True),    ("What it does", "This", True), ("X = 1", "X = 2", False), ('"a": X', '"a": -X', False)])
+    ('"tail"', '"end"', True), ("What it does", "This", True),
+    ("X = 1", "X = 2", False), ('"a": X', '"a": -X', False)])
 def test_code_hash_sees_the_experiment_and_not_its_layout(tmp_path, old, new, same):
     before = make(tmp_path, [1]).code
     (tmp_path / "toy" / "toy.py").write_text(CODE.replace(old, new))

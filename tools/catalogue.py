@@ -209,8 +209,8 @@ class Stub:
         return "does not reproduce" if "trend" in failed else "partial" if failed else "reproduces"
 
     def median(self, quantity):
-        """Median of "seconds" or "peak_memory_mb" over the recorded runs, None without any."""
-        records = self.results.records if self.results else []
+        """Median of "seconds" or "peak_memory_mb" over the recorded runs of this code, None without any."""
+        records = self.results.records if self.results and self.results.code == self.code else []
         return statistics.median(getattr(record, quantity) for record in records) if records else None
 
 
