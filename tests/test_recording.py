@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 # Runs of the toy take a second each, so that they can be interrupted; seed 3 fails on request.
@@ -85,8 +86,8 @@ def test_ctrl_c_ends_with_130_keeps_records_and_leaves_no_process(catalogue):
     assert child.returncode == 130
     assert "Traceback" not in err
     assert seeds(catalogue)
-    running = subprocess.run(["pgrep", "-f", str(catalogue.toy)], capture_output=True, text=True, check=False)
-    assert running.stdout == ""
+    running = [process.info["cmdline"] for process in psutil.process_iter(["cmdline"])]
+    assert not [words for words in running if str(catalogue.toy / "toy.py") in (words or [])]
 
 
 def test_records_of_different_code_do_not_mix(catalogue):
@@ -111,6 +112,33 @@ def test_a_failing_seed_is_left_out_with_its_reason(catalogue):
     assert "seed 1: left out, exit code 1: toy.py stopped: loss is nan at step 7" in done.stderr
     assert seeds(catalogue) == [0, 2]
     assert recorded(catalogue)["failed"] == [{"seed": 1, "why": "exit code 1: toy.py stopped: loss is nan at step 7"}]
+
+
+def test_metrics_that_are_no_numbers_are_left_out_with_the_reason(catalogue):
+    edit(catalogue, "    return {\"test_mse\"", "    return {'nested': {'a': 1}, \"test_mse\"")
+    done = catalogue("record", "toy", "--seeds", "1")
+    assert done.returncode == 1
+    assert "seed 0: left out" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert seeds(catalogue) == []
+
+
+def test_an_unreadable_record_is_named_and_fresh_replaces_it(catalogue):
+    path = catalogue.toy / "results.json"
+    path.write_text('{"slug": "toy", "records": [')
+    refused = catalogue("record", "toy", "--seeds", "1")
+    assert refused.returncode == 1
+    assert "toy/results.json is unusable" in refused.stderr
+    assert "--fresh" in refused.stderr
+    assert path.read_text() == '{"slug": "toy", "records": ['
+    assert catalogue("record", "toy", "--seeds", "1", "--fresh").returncode == 0
+    assert seeds(catalogue) == [0]
+
+
+def test_a_stub_without_a_study_is_refused(catalogue):
+    refused = catalogue("record", "toy", "--study")
+    assert refused.returncode == 1
+    assert "none of these stubs has a study" in refused.stderr
 
 
 def test_a_killed_run_leaves_no_record(catalogue):

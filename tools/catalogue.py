@@ -191,6 +191,10 @@ class Stub:
                 node.body = node.body[1:]
         return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
+    @property
+    def has_study(self):
+        return "\ndef study(" in self.source
+
     @cached_property
     def lines(self):
         return len(self.source.splitlines())

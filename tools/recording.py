@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tools import running
-from tools.catalogue import CatalogueError, Failure, Record, Results, Stub, Study, write_json
+from tools.catalogue import CatalogueError, Failure, Record, Results, Stub, Study, one_line, write_json
 
 console = Console(stderr=True, highlight=False)
 
@@ -33,6 +34,8 @@ def record(stubs, seeds, study=False, jobs=None, scheduler=None, fresh=False):
     as its successor completes.
     Without `scheduler` the runs are local processes, `jobs` at a time; with one they go to that Dask cluster.
     """
+    if study and not (stubs := [stub for stub in stubs if stub.has_study]):
+        raise CatalogueError("none of these stubs has a study; leave out --study to record runs")
     with ExitStack() as stack:
         for stub in stubs:
             _ = stub.card  # a stub whose card cannot be read would fail in every run
@@ -43,6 +46,8 @@ def record(stubs, seeds, study=False, jobs=None, scheduler=None, fresh=False):
             return []
         failures = []
         for job, outcome, value in on_cluster(todo, scheduler) if scheduler else on_this_machine(todo, jobs):
+            if outcome == "ok" and (wrong := unusable(value)):
+                outcome, value = "failed", wrong
             keep(job, outcome, value)
             if outcome == "ok":
                 console.print(f"{job.label}: {value['seconds']:.1f} s, {value['peak_memory_mb']:.0f} MB")
@@ -91,6 +96,15 @@ def load(stub, study):
     return stub.study if study else stub.results
 
 
+def unusable(record):
+    """Why a run's record cannot be kept, or None: metrics have to be plain numbers (or lists of them, of a study)."""
+    try:
+        Record(**record)
+    except ValidationError as error:
+        return f"its record is unusable: {one_line(error)}"
+    return None
+
+
 def keep(job, outcome, value):
     """Write what came back at once: a record, or for a seed that failed the reason why it has none."""
     identity = {"slug": job.stub.slug, "code": job.stub.code}
@@ -100,8 +114,11 @@ def keep(job, outcome, value):
         if outcome == "ok":
             write_json(path_of(job.stub, True), Study(**identity, **value))
         return
-    old = load(job.stub, False)
-    if old is None or old.code != job.stub.code:  # of other code only after --fresh: from now on they are gone
+    try:
+        old = load(job.stub, False)
+    except CatalogueError:
+        old = None
+    if old is None or old.code != job.stub.code:  # unreadable or of other code only after --fresh: now they are gone
         old = Results(**identity)
     records = [r for r in old.records if r.seed != job.seed]
     failed = [f for f in old.failed if f.seed != job.seed]

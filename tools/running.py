@@ -23,7 +23,7 @@ class RunFailed(Exception):
     """The run did not end well; the message says why in one line."""
 
 
-def run_stub(script, seed, study=False, quick=False, progress=None):
+def run_stub(script, seed, study=False, progress=None):
     """Run `script --seed SEED` and return its record as a dict, with peak memory, machine and versions.
 
     progress(fraction, message) is called as the run reports. Raises RunFailed when the exit code is not 0.
@@ -32,7 +32,7 @@ def run_stub(script, seed, study=False, quick=False, progress=None):
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "record.json"
         command = [sys.executable, str(script), "--seed", str(seed), "--json", str(out)]
-        command += ["--study"] * study + ["--quick"] * quick
+        command += ["--study"] * study
         child = subprocess.Popen(
             command,
             cwd=script.parent,
