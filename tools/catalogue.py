@@ -189,7 +189,7 @@ class Stub:
         for node in ast.walk(tree):
             if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
                 node.body = node.body[1:]
-        return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+        return hashlib.sha256(written_out(tree).encode()).hexdigest()
 
     @property
     def has_study(self):
@@ -216,6 +216,14 @@ class Stub:
         """Median of "seconds" or "peak_memory_mb" over the recorded runs of this code, None without any."""
         records = self.results.records if self.results and self.results.code == self.code else []
         return statistics.median(getattr(record, quantity) for record in records) if records else None
+
+
+def written_out(node):
+    """A syntax tree as text. ast.dump will not do: which empty fields it shows depends on the version of Python."""
+    if isinstance(node, ast.AST):
+        fields = [f"{name}={written_out(value)}" for name, value in ast.iter_fields(node) if value not in (None, [])]
+        return f"{type(node).__name__}({', '.join(fields)})"
+    return f"[{', '.join(map(written_out, node))}]" if isinstance(node, list) else repr(node)
 
 
 def stubs(root=ROOT):
