@@ -147,7 +147,8 @@ def test_code_hash_is_the_same_under_every_python():
     tree = ast.parse(f"@dataclass(frozen=True)\nclass C:\n    {body}")
     assert catalogue.written_out(tree) == (
         "Module(body=[ClassDef(name='C', body=[FunctionDef(name='f', "
-        "args=arguments(args=[arg(arg='self'), arg(arg='x')], vararg=arg(arg='a'), defaults=[Constant()]), body=[Return(value=Tuple(elts=[JoinedStr(values=[FormattedValue("
+        "args=arguments(args=[arg(arg='self'), arg(arg='x')], vararg=arg(arg='a'), defaults=[Constant()]), "
+        "body=[Return(value=Tuple(elts=[JoinedStr(values=[FormattedValue("
         "value=Name(id='x', ctx=Load()), conversion=114, format_spec=JoinedStr(values=[Constant(value='>3')])), "
         "Constant(value='b')]), List(ctx=Load()), Lambda(args=arguments(), body=Constant(value=Ellipsis))], "
         "ctx=Load()))])], decorator_list=[Call(func=Name(id='dataclass', ctx=Load()), "
