@@ -193,7 +193,7 @@ def test_sequences_against_a_slow_oracle(T, nets, seed):
             assert not x[:start[n, b], n, :, b].any()
             values, marks = x[start[n, b]:, n, 0, b], x[start[n, b]:, n, 1, b]
             assert T <= len(values) <= T + T // 10
-            assert np.abs(values).max() <= 1 and (values != 0).all()
+            assert np.abs(values).max() <= 1 and np.count_nonzero(values) >= len(values) - 1  # 0 is a rare draw
             assert marks[0] == marks[-1] == -1 and set(marks[1:-1]) <= {0.0, 1.0}
             marked = np.flatnonzero(marks == 1)
             assert 1 <= len(marked) <= 2  # one is hidden when it falls on the first pair
