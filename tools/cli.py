@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from tools import running
 from tools.catalogue import ROOT, THREADS, CatalogueError, Stub, stub, stubs
@@ -77,7 +77,7 @@ def list_(
     if as_json:
         print(json.dumps(rows, indent=1))
         return
-    table = Table("slug", "year", "thread", "verdict", "seeds", "seconds", "title", box=None)
+    table = Table(Column("slug", no_wrap=True), "year", "thread", "verdict", "seeds", "seconds", "title", box=None)
     for row in rows:
         seconds = "" if row["seconds"] is None else f"{row['seconds']:.1f}"
         table.add_row(
