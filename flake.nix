@@ -30,6 +30,7 @@
             pytest-xdist
             hypothesis
             pyyaml
+            ale-py
           ]
         );
     in

@@ -84,6 +84,38 @@ def test_a_broken_card_is_a_finding_and_no_traceback(catalogue):
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("file, find, replace, says", [
+    ("toy.py", "import numpy as np", "import numpy as np\nimport scipy", "imports scipy"),
+    ("toy.py", "import numpy as np", "import numpy as np\nimport ale_py", "imports ale_py"),
+    ("toy.py", "# ///\n", "", "no PEP 723 header"),
+    ("toy.py", "(frozen=True)", "", "no frozen dataclass"),
+    ("toy.py", "QUICK = ", "QUICKER = ", "no QUICK"),
+    ("toy.py", "def run(config, seed, progress=None)", "def run(config, seed)", "no run(config, seed, progress=None)"),
+    ("toy.py", "QUICK = ", "RNG = np.random.default_rng()\nQUICK = ", "an unseeded generator"),
+    ("toy.py", "import numpy as np", "import numpy as np\nnp.random.seed(0)", "np.random.seed"),
+    ("toy.py", "import numpy as np", "import numpy as np  # TODO", "TODO in it"),
+    ("toy.py", "    main()\n", "    main()\n\n", "not the canonical tail"),
+    ("visualize_toy.py", "plt.switch_backend", "plt .switch_backend", "no canonical picture style block"),
+    ("test_toy.py", "assert ", "_ = ", "asserts nothing"),
+    ("README.md", "## Problem", "## Task", "sections missing: Problem"),
+    ("README.md", "(toy.gif)", "(other.gif)", "does not show the animation"),
+    ("card.toml", "metric = \"", "metric = \"episodes_per_second\" # ", "a claim about the timing"),
+])
+def test_check_finds_each_breach(catalogue, file, find, replace, says):
+    path = catalogue.toy / file
+    assert find in path.read_text(), f"the scaffold has no {find!r} to spoil"
+    assert says not in catalogue("check", "toy").stdout
+    path.write_text(path.read_text().replace(find, replace))
+    assert says in catalogue("check", "toy").stdout
+
+
+def test_the_emulator_may_be_imported_where_the_header_pins_it(catalogue):
+    script = catalogue.toy / "toy.py"
+    text = script.read_text().replace("import numpy as np", "import ale_py\nimport numpy as np")
+    script.write_text(text.replace('dependencies = ["numpy"]', 'dependencies = ["numpy", "ale-py==0.12.1"]'))
+    assert "imports ale_py" not in catalogue("check", "toy").stdout
+
+
 def test_a_broken_picture_script_is_named(catalogue):
     (catalogue.toy / "visualize_toy.py").write_text("raise SystemExit('no data here')\n")
     done = catalogue("figures", "toy")

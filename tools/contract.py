@@ -22,9 +22,11 @@ SECTIONS = [
     "Open questions",
 ]
 PICTURE_IMPORTS = {"numpy", "matplotlib", "PIL", "imageio", "mpl_toolkits"}
+EMULATOR = {"ale-py": "ale_py"}  # GPL-2.0, with the games inside: a stub may import it where it is installed
 SEEDED = {"default_rng", "SeedSequence", "Generator", "PCG64", "Philox", "SFC64", "BitGenerator"}
 LEAST_SEEDS = 5
 GIF_BYTES, PNG_BYTES = 1_500_000, 600_000
+TIMING = ("_seconds", "_per_second")  # how the name of a metric ends that no two runs share
 STYLE_MARK = "# ---- picture style"
 
 
@@ -102,6 +104,9 @@ def card(stub):
     """The card is complete and makes at least one claim; every metric it names is recorded (rule `records`)."""
     if not stub.card.claims:
         yield "card.toml", "no claims", "state the paper's claim as [[claims]] with a metric and a threshold"
+    for claim in stub.card.claims:
+        if claim.metric.endswith(TIMING):
+            yield "card.toml", f"a claim about the timing {claim.metric}", "claim what does not depend on the machine"
 
 
 def header(stub):
@@ -168,9 +173,11 @@ def style(stub):
 
 
 def imports(stub):
-    """numpy and the standard library for the experiment; matplotlib, pillow and imageio more for its pictures."""
+    """numpy and the standard library for the experiment (its header may add the Atari emulator); more for pictures."""
     allowed = set(sys.stdlib_module_names) | {"numpy"}
     for file in scripts(stub):
+        head = (stub.folder / file).read_text("utf-8").partition("# ///\n")[0] if (stub.folder / file).is_file() else ""
+        allowed |= {module for package, module in EMULATOR.items() if f'"{package}==' in head}
         for node in ast.walk(parsed(stub, file) or ast.Module([], [])):
             names = (
                 [a.name for a in node.names]
