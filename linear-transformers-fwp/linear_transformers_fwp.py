@@ -9,13 +9,16 @@ Its two synthetic experiments: store key/value pairs, then answer one query. Set
 Setting 2: pairs drawn with replacement, twice as many as keys; the last value of a key counts.
 Claims: attention with a feature map phi and additive outer-product writes are one computation; such a memory holds at
 most dim(phi) keys (DPFP enlarges it, without parameters); adding smears a value that changes, the delta rule does not.
+Beside them: keys that resemble one another, a two-layer transformer on a stream of tokens, and what it all costs.
 
-    python3 linear_transformers_fwp.py --seed 0     # both settings and the identity, in well under a minute
-    python3 linear_transformers_fwp.py --study      # both settings at the paper's size, and every step size
+    python3 linear_transformers_fwp.py --seed 0     # identity, settings, similar keys, stream: about a minute
+    python3 linear_transformers_fwp.py --study      # the paper's size, every step size, costs, variants of the stream
     python3 linear_transformers_fwp.py --help       # every setting
 """
 import os
+import tracemalloc
 from dataclasses import dataclass, replace
+from time import perf_counter
 from typing import Annotated
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: these matrices are too small to share out
@@ -42,10 +45,10 @@ class Config:
     beta_1: Annotated[float, "Adam: memory of the gradient", (0.0, 0.999999)] = 0.9
     beta_2: Annotated[float, "Adam: memory of the squared gradient", (0.0, 0.999999)] = 0.99
     epsilon: Annotated[float, "Adam: added to the root of the squared gradient", (1e-12, 1.0)] = 1e-8
-    stop: Annotated[float, "squared error at which training ends", (0.0, 1.0)] = 1e-3
-    check_every: Annotated[int, "updates between two looks at the mean training error", (1, 10**6)] = 25
+    stop: Annotated[float, "loss at which training ends", (0.0, 1.0)] = 1e-3
+    check_every: Annotated[int, "updates between two looks at the mean training loss", (1, 10**6)] = 25
     fixed_beta: Annotated[float, "constant write strength of one ablation", (0.0, 1.0)] = 0.5
-    valid_sequences: Annotated[int, "sequences that choose the step size", (1, 10**6)] = 256
+    valid_sequences: Annotated[int, "sequences that choose the step size; as many streams test", (1, 10**6)] = 256
     test_sequences: Annotated[int, "sequences of the test", (1, 10**6)] = 1024
     knee: Annotated[float, "squared error above which a memory counts as full", (1e-6, 1.0)] = 0.1
     study_d_key: Annotated[int, "study: dimension of embeddings, keys and queries, the paper's", (2, 256)] = 64
@@ -56,8 +59,31 @@ class Config:
     large_rates: Annotated[tuple[float, ...], "study: Adam step sizes at the paper's size", (1e-6, 1.0)] = (0.002, 0.02)
     study_rates: Annotated[tuple[float, ...], "study: Adam step sizes compared at the small size", (1e-6, 1.0)] = (
         0.001, 0.003, 0.01, 0.02, 0.04, 0.1)
+    limit_draws: Annotated[int, "study: sets of random keys whose least-squares limit is averaged", (1, 1000)] = 4
     identity_length: Annotated[int, "pairs in the test of the identity", (1, 4096)] = 512
     identity_chunk: Annotated[int, "pairs per chunk there", (1, 4096)] = 64
+    cost_lengths: Annotated[tuple[int, ...], "study: pairs in a sequence whose cost is measured", (1, 2**16)] = (
+        64, 128, 256, 512, 1024, 2048, 4096, 8192)
+    cost_repeats: Annotated[int, "study: time measurements, the shortest counts", (1, 100)] = 3
+    similar_d: Annotated[int, "similar keys: numbers in a key and in a value", (2, 256)] = 8
+    similar_spread: Annotated[float, "similar keys: length of what sets a key apart from the others", (0.01, 10)] = 0.4
+    similar_pairs: Annotated[tuple[int, ...], "similar keys: numbers of pairs in the test", (1, 256)] = tuple(
+        range(1, 17))
+    similar_train_pairs: Annotated[int, "similar keys: pairs in a training episode", (1, 256)] = 5
+    similar_steps: Annotated[int, "similar keys: updates, of one batch each", (1, 10**6)] = 1500
+    similar_rate: Annotated[float, "similar keys: step size of plain gradient descent", (0.0, 10.0)] = 0.05
+    similar_clip: Annotated[float, "similar keys: largest norm of the gradient", (1e-6, 1e6)] = 1.0
+    similar_episodes: Annotated[int, "similar keys: test episodes for each number of pairs", (2, 10**6)] = 2500
+    stream_keys: Annotated[int, "stream: numbers of keys, and of values", (2, 256)] = 16
+    stream_length: Annotated[int, "stream: tokens", (4, 1024)] = 64
+    stream_recalls: Annotated[float, "stream: probability that a known key keeps its value", (0.01, 1.0)] = 0.5
+    stream_layers: Annotated[int, "stream: layers of the larger transformer", (1, 16)] = 2
+    stream_shift: Annotated[bool, "stream: each layer also sees the token before"] = True
+    stream_places: Annotated[bool, "stream: each place in it has a learned vector, added to the token's"] = True
+    stream_steps: Annotated[int, "stream: updates", (1, 10**6)] = 250
+    stream_rates: Annotated[tuple[float, ...], "stream: Adam step sizes; validation chooses", (1e-6, 1.0)] = (
+        0.005, 0.02)
+    stream_few_recalls: Annotated[float, "study: the same probability in a variant", (0.01, 1.0)] = 0.2
 
     def __post_init__(self):
         if list(self.unique_keys) != sorted(set(self.unique_keys)):
@@ -66,12 +92,19 @@ class Config:
             raise ValueError("argument --identity-chunk: must not exceed --identity-length")
         if self.check_every > min(self.steps_1, self.steps_2):
             raise ValueError("argument --check-every: must not exceed --steps-1 or --steps-2")
+        if self.stream_length % 2:
+            raise ValueError("argument --stream-length: must be even, as tokens come in pairs")
+        if 5 not in self.similar_pairs:
+            raise ValueError("argument --similar-pairs: must contain 5, the number that is reported")
+        if len(self.cost_lengths) < 3:
+            raise ValueError("argument --cost-lengths: a slope needs at least 3")
 
 
 QUICK = {"unique_keys": (4, 24, 48), "delta_keys": (4,), "changing_keys": (5, 10), "ablation_keys": 5, "favor": (16,),
          "steps_1": 50, "steps_2": 50, "valid_sequences": 64, "test_sequences": 128, "study_d_key": 16,
          "study_steps": 50, "study_unique_keys": (20,), "study_changing_keys": (5,), "identity_length": 64,
-         "identity_chunk": 16}
+         "identity_chunk": 16, "cost_lengths": (16, 32, 64), "cost_repeats": 1, "limit_draws": 1, "similar_steps": 20,
+         "similar_episodes": 50, "similar_pairs": (1, 5, 9), "stream_steps": 10, "stream_length": 16}
 
 # ---- the task -------------------------------------------------------------------------------------------------------
 # Shapes: V variants trained side by side, N keys, B sequences, L pairs in a sequence, D features of a key.
@@ -165,9 +198,12 @@ def program(k, v, q, beta=None, normaliser=False, watch=None):
     return out
 
 
-def attention(k, v, q, beta=None, normaliser=False):
-    """The same answers as masked attention: all pairs at once, no memory matrix. The delta rule takes one solve."""
-    scores = np.tril(q @ k.T)  # (L, L)
+def attention(k, v, q, beta=None, normaliser=False, kernel=None):
+    """The same answers as masked attention: all pairs at once, no memory matrix. The delta rule takes one solve.
+
+    With kernel=np.exp and the normaliser it is softmax attention, which no finite memory matrix can do.
+    """
+    scores = np.tril(q @ k.T if kernel is None else kernel(q @ k.T))  # (L, L)
     if beta is not None:  # what each step really writes, w = beta (v - sum of earlier w (k . k'))
         v = np.linalg.solve(np.eye(len(k)) + beta[:, None] * np.tril(k @ k.T, -1), beta[:, None] * v)
     return scores @ v / (np.maximum(scores.sum(1, keepdims=True), TINY) if normaliser else 1)
@@ -326,26 +362,19 @@ class Memory:
     valid: list  # validation error under each step size
 
 
-def train(config, seed, setting, method, keys, callback=None):
-    """Train one memory with every step size side by side, each from its own start, and let validation choose.
+def optimise(config, rates, steps, weights, measure, callback=None):
+    """Adam, in place, on weights [(V, ...)], copy v with the step size rates[v]; returns the number of updates.
 
-    callback(step, weights, loss) sees the weights (V, ...) and the loss (V, B) of each update.
+    measure(weights) draws a batch and returns loss (V, B) and gradient; callback(step, weights, loss) sees each update.
     """
-    start, drawn, held_out = map(np.random.default_rng, np.random.SeedSequence([seed, setting, keys]).spawn(3))
-    rates = np.array(config.rates)
-    weights, directions = initial(start, keys, config.d_key, len(rates)), None
-    if method.phi.startswith("favor"):
-        directions = start.standard_normal((int(method.phi[5:]), config.d_key)).astype(np.float32)
-    first, second = [np.zeros_like(w) for w in weights], [np.zeros_like(w) for w in weights]
-    recent, steps = [], config.steps_1 if setting == 1 else config.steps_2
+    moments, recent = [(np.zeros_like(w), np.zeros_like(w)) for w in weights], []
     for step in range(1, steps + 1):
-        data = sequences(config, drawn, setting, keys, config.batch)
-        loss, _, gradient = loss_and_gradient(method, weights, data, directions)
+        loss, gradient = measure(weights)
         if not np.isfinite(loss).all():
             raise FloatingPointError(f"loss is {loss.max()} at step {step}")
         scale = np.sqrt(1 - config.beta_2**step) / (1 - config.beta_1**step)  # Adam's correction of the early steps,
         scale *= min(1.0, 2 * (1 - step / (steps + 1)))  # and in the second half the rates fall to zero
-        for w, g, m, s in zip(weights, gradient, first, second, strict=True):
+        for w, g, (m, s) in zip(weights, gradient, moments, strict=True):
             m += (1 - config.beta_1) * (g - m)
             s += (1 - config.beta_2) * (g * g - s)
             w -= (rates.reshape(-1, *[1] * (w.ndim - 1)) * scale * m / (np.sqrt(s) + config.epsilon)).astype(w.dtype)
@@ -356,6 +385,25 @@ def train(config, seed, setting, method, keys, callback=None):
             if np.mean(recent, 0).min() < config.stop:
                 break
             recent = []
+    return step
+
+
+def train(config, seed, setting, method, keys, callback=None):
+    """Train one memory with every step size side by side, each from its own start, and let validation choose.
+
+    callback(step, weights, loss) sees the weights (V, ...) and the loss (V, B) of each update.
+    """
+    start, drawn, held_out = map(np.random.default_rng, np.random.SeedSequence([seed, setting, keys]).spawn(3))
+    rates = np.array(config.rates)
+    weights, directions = initial(start, keys, config.d_key, len(rates)), None
+    if method.phi.startswith("favor"):
+        directions = start.standard_normal((int(method.phi[5:]), config.d_key)).astype(np.float32)
+
+    def measure(weights):
+        loss, _, gradient = loss_and_gradient(method, weights, sequences(config, drawn, setting, keys, config.batch),
+                                              directions)
+        return loss, gradient
+    step = optimise(config, rates, config.steps_1 if setting == 1 else config.steps_2, weights, measure, callback)
     data = sequences(config, held_out, setting, keys, config.valid_sequences)
     valid = loss_and_gradient(method, weights, data, directions, backward=False)[0].mean(1)
     best = int(valid.argmin())
@@ -363,18 +411,340 @@ def train(config, seed, setting, method, keys, callback=None):
     return Memory(method, keys, weights, directions, step, float(rates[best]), valid.tolist())
 
 
+def unseen(config, seed, setting, keys):
+    """The test sequences, which neither training nor validation saw."""
+    rng = np.random.default_rng(np.random.SeedSequence([seed, setting, keys]).spawn(4)[3])
+    return sequences(config, rng, setting, keys, config.test_sequences)
+
+
 def evaluate(config, seed, setting, memory, reverse=False):
-    """Mean squared error and accuracy on sequences that neither training nor validation saw.
+    """Mean squared error and accuracy of a memory on the test sequences.
 
     Predicting nothing at all has error 1, as values are unit vectors. reverse: pairs are written last to first.
     """
-    rng = np.random.default_rng(np.random.SeedSequence([seed, setting, memory.keys]).spawn(4)[3])
-    keys, values, query, right = sequences(config, rng, setting, memory.keys, config.test_sequences)
+    keys, values, query, right = unseen(config, seed, setting, memory.keys)
     if reverse:
         keys, values = keys[:, ::-1], values[:, ::-1]
     data = keys, values, query, right
     loss, hits, _ = loss_and_gradient(memory.method, memory.weights, data, memory.directions, backward=False)
     return float(loss.mean()), float(hits.mean())
+
+
+def counting(keys, values, query, right, written=True):
+    """Accuracy of an additive memory that confuses no keys: the value most often seen with the key, ties at random.
+
+    keys, values (B, L), query, right (B,); written (B, L) marks the pairs that count.
+    """
+    rows = np.arange(len(keys))
+    votes = np.zeros((len(keys), values.max() + 1))
+    np.add.at(votes, (rows[:, None], values), (keys == query[:, None]) & written)
+    top = votes == votes.max(1, keepdims=True)
+    return float((top[rows, right] / top.sum(1)).mean())
+
+
+def least_squares_limit(config, seed, name, keys):
+    """Setting 1 with random keys that stay as they are: the error of the best memory matrix there is, solved for.
+
+    The memory is not written by any rule, but fitted to all pairs at once; what is left is 1 - rank / keys.
+    """
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 6, keys]))
+    E, W, *_ = initial(rng, keys, config.d_key, config.limit_draws, np.float64)
+    directions = rng.standard_normal((int(name[5:]), config.d_key)) if name.startswith("favor") else None
+    phi = feature_map(name, E @ W, directions, (1, 2))[0]  # (draws, N, D)
+    errors = phi @ np.linalg.pinv(phi, rcond=1e-10) - np.eye(keys)
+    return float((errors * errors).sum(2).mean())
+
+
+# ---- many queries at once: a layer of attention, and its gradient ----------------------------------------------------
+def attend(rule, k, v, q, beta, seen):
+    """Every query asks the memory of the pairs it may see: answers (..., Q, M), and the backward pass.
+
+    k (..., L, D), v (..., L, M), q (..., Q, D), beta (..., L) write strengths, seen (Q, L) of 0 and 1. Rules: "sum";
+    "attention", the sum divided by its weights; "softmax", the same with exp(q . k / sqrt(D)); "delta", in the form of
+    one solve as in attention() above. backward takes dloss/danswers to dloss/d(k, v, q, beta).
+    """
+    scale = k.dtype.type(k.shape[-1] ** -0.5 if rule == "softmax" else 1)
+    scores = scale * q @ k.swapaxes(-1, -2)  # (..., Q, L)
+    if rule == "delta":
+        likeness = np.tril(k @ k.swapaxes(-1, -2), -1)  # (..., L, L)
+        system = np.eye(k.shape[-2], dtype=k.dtype) + beta[..., None] * likeness
+        w = np.linalg.solve(system, beta[..., None] * v)  # what each step really writes
+        scores = scores * seen
+
+        def backward(g):
+            ds = (g @ w.swapaxes(-1, -2)) * seen
+            du = np.linalg.solve(system.swapaxes(-1, -2), scores.swapaxes(-1, -2) @ g)
+            dsystem = -np.tril(du @ w.swapaxes(-1, -2), -1)
+            dlikeness = beta[..., None] * dsystem
+            dk = ds.swapaxes(-1, -2) @ q + (dlikeness + dlikeness.swapaxes(-1, -2)) @ k
+            return dk, beta[..., None] * du, ds @ k, (du * v).sum(-1) + (dsystem * likeness).sum(-1)
+        return scores @ w, backward
+    if rule == "softmax":
+        scores = np.where(seen > 0, scores, -np.inf)
+        scores = np.exp(scores - scores.max(-1, keepdims=True))
+    kernel = scores * seen
+    weights, total = kernel * beta[..., None, :], 1
+    if rule != "sum":
+        total = np.maximum(weights.sum(-1, keepdims=True), k.dtype.type(TINY))
+        weights = weights / total
+
+    def backward(g):
+        dweights = g @ v.swapaxes(-1, -2)
+        if rule != "sum":
+            dweights = (dweights - (dweights * weights).sum(-1, keepdims=True)) / total
+        ds = dweights * beta[..., None, :] * (scale * kernel if rule == "softmax" else seen)
+        return ds.swapaxes(-1, -2) @ q, weights.swapaxes(-1, -2) @ g, ds @ k, (dweights * kernel).sum(-2)
+    return weights @ v, backward
+
+
+# ---- keys that resemble one another ----------------------------------------------------------------------------------
+SIMILAR = {"sum": ("matrix", "sum"), "unit_sum": ("all", "sum"), "delta": ("all", "delta")}  # what is trained, how
+
+
+def similar_episodes(config, rng, pairs, count):
+    """Keys (B, N, d) = common vector + spread * noise, values (B, N, d), and which pair is asked for (B,)."""
+    d = config.similar_d
+    common = np.random.default_rng(13).standard_normal(d)  # the same in every episode, of every seed
+    k = common / np.linalg.norm(common) + config.similar_spread * rng.standard_normal((count, pairs, d)) / np.sqrt(d)
+    return k, rng.standard_normal((count, pairs, d)) / np.sqrt(d), rng.integers(pairs, size=count)
+
+
+def similar_answer(trained, rule, weights, k, v, asked):
+    """The answer (B, d), and the function from dloss/danswer to the gradient of weights W (d, d), w_beta (d + 1,).
+
+    trained "matrix": keys W k as they come, write strength 1. "all": of unit length, with learned strengths.
+    """
+    (W, wb), rows = weights, np.arange(len(k))
+    p, beta, length = k @ W.T, np.ones(k.shape[:2]), 1.0
+    if trained == "all":
+        length = np.linalg.norm(p, axis=2, keepdims=True)
+        p, beta = p / length, sigmoid(k @ wb[:-1] + wb[-1])
+    y, back = attend(rule, p, v, p[rows, asked][:, None], beta, np.ones((1, k.shape[1])))
+
+    def gradient(g):
+        dp, _, dq, dbeta = back(g[:, None])
+        dp[rows, asked] += dq[:, 0]
+        dwb = np.zeros_like(wb)
+        if trained == "all":
+            dp = (dp - p * (dp * p).sum(2, keepdims=True)) / length
+            slope = dbeta * beta * (1 - beta)
+            dwb[:-1], dwb[-1] = np.einsum("bn,bnd->d", slope, k), slope.sum()
+        return [np.einsum("bni,bnj->ij", dp, k), dwb]
+    return y[:, 0], gradient
+
+
+def train_similar(config, seed, trained, rule):
+    """Plain gradient descent on 0.5 |answer - value|^2; all rules see the same episodes, from the same start."""
+    start, drawn = map(np.random.default_rng, np.random.SeedSequence([seed, 4]).spawn(2))
+    d = config.similar_d
+    weights = [np.eye(d) + 0.05 * start.standard_normal((d, d)), np.zeros(d + 1)]
+    for step in range(1, config.similar_steps + 1):
+        k, v, asked = similar_episodes(config, drawn, config.similar_train_pairs, config.batch)
+        y, back = similar_answer(trained, rule, weights, k, v, asked)
+        gradient = back((y - v[np.arange(len(v)), asked]) / config.batch)
+        norm = np.sqrt(sum((g * g).sum() for g in gradient))
+        if not np.isfinite(norm):
+            raise FloatingPointError(f"gradient of similar keys is {norm} at step {step}")
+        for w, g in zip(weights, gradient, strict=True):
+            w -= config.similar_rate * min(1.0, config.similar_clip / max(norm, TINY)) * g
+    return weights
+
+
+def similar_keys(config, seed):
+    """Mean cosine of answer and value, squared error and standard errors, for each number of pairs: a dict of lists.
+
+    untrained_delta writes by the delta rule with what was trained for the sum. The least-squares memory is no rule but
+    the best matrix for the pairs. Gains over the sum are paired: same episodes.
+    """
+    weights = {name: train_similar(config, seed, *how) for name, how in SIMILAR.items()}
+    out = {"similar_pairs": list(config.similar_pairs)}
+    for pairs in config.similar_pairs:
+        rng = np.random.default_rng(np.random.SeedSequence([seed, 4, pairs]))
+        k, v, asked = similar_episodes(config, rng, pairs, config.similar_episodes)
+        rows = np.arange(len(k))
+        right = v[rows, asked]
+        answers = {name: similar_answer(*how, weights[name], k, v, asked)[0] for name, how in SIMILAR.items()}
+        answers["untrained_delta"] = similar_answer("matrix", "delta", weights["sum"], k, v, asked)[0]
+        answers["least_squares"] = (k[rows, asked][:, None] @ np.linalg.pinv(k) @ v)[:, 0]
+        cosines = {}
+        for name, y in answers.items():
+            lengths = np.linalg.norm(y, axis=1) * np.linalg.norm(right, axis=1)
+            cosines[name] = (y * right).sum(1) / np.maximum(lengths, TINY)
+            out.setdefault(f"similar_{name}_cosines", []).append(float(cosines[name].mean()))
+            out.setdefault(f"similar_{name}_spreads", []).append(float(cosines[name].std(ddof=1) / np.sqrt(len(k))))
+            out.setdefault(f"similar_{name}_errors", []).append(float(((y - right) ** 2).sum(1).mean()))
+        for name in ("untrained_delta", "unit_sum", "delta"):
+            gain = cosines[name] - cosines["sum"]
+            out.setdefault(f"similar_{name}_gains", []).append(float(gain.mean()))
+            out.setdefault(f"similar_{name}_gain_spreads", []).append(float(gain.std(ddof=1) / np.sqrt(len(k))))
+    return out
+
+
+# ---- a transformer on a stream of tokens -----------------------------------------------------------------------------
+STREAM = {"softmax": "softmax", "sum": "attention", "delta": "delta"}  # rules of attend
+
+
+def streams(config, rng, count):
+    """Tokens (B, T), a key and its value in turn, and where a known key is recalled (B, T).
+
+    A key that occurred keeps its value with probability stream_recalls; otherwise, and when new, it gets a value drawn
+    anew, never the one it has. Only the answers to recalls can be known: the loss and the accuracy are about them.
+    """
+    K, T, rows = config.stream_keys, config.stream_length, np.arange(count)
+    tokens, recalled, now = np.empty((count, T), int), np.zeros((count, T), bool), np.full((count, K), -1)
+    for t in range(0, T, 2):
+        key = rng.integers(K, size=count)
+        old, value = now[rows, key], rng.integers(K, size=count)
+        recalled[:, t] = (old >= 0) & (rng.random(count) < config.stream_recalls)
+        now[rows, key] = np.where(recalled[:, t], old, np.where(value == old, (value + 1) % K, value))
+        tokens[:, t], tokens[:, t + 1] = key, K + now[rows, key]
+    return tokens, recalled
+
+
+def stream_weights(config, rng, layers, copies, dtype=np.float32):
+    """[tokens (V, 2 K, d), places (V, T, d), then for each layer (V, n, 3 d + 1) and (V, d, d), last (V, d, K)].
+
+    A layer's first matrix makes key, query, value and write strength; n is 2 d where it sees the token before as well.
+    """
+    d, K = config.d_key, config.stream_keys
+    n = 2 * d if config.stream_shift else d
+    sizes = [(2 * K, d, 1.0), (config.stream_length, d, 0.5)]
+    sizes += layers * [(n, 3 * d + 1, n**-0.5), (d, d, d**-0.5)] + [(d, K, d**-0.5)]
+    weights = [scale * rng.standard_normal((copies, rows, columns)) for rows, columns, scale in sizes]
+    for w in weights[2:-1:2]:
+        w[..., -1] = 0  # write strengths of one half at first
+    return [w.astype(dtype) for w in weights]
+
+
+def stream_loss(config, rule, weights, tokens, recalled, backward=True):
+    """Cross-entropy (V,) and accuracy (V,) at recalls, and the gradient; rule is one of attend's.
+
+    Layers are residual: x <- x + attention(x) W. Sum and delta see keys and queries through DPFP-1.
+    """
+    table, places, *layers, last = weights
+    (V, _, d), (B, T), dtype = table.shape, tokens.shape, table.dtype
+    x, tape, seen = table[:, tokens], [], np.tri(T, dtype=dtype)  # x: (V, B, T, d)
+    if config.stream_places:
+        x += places[:, None]
+    for inwards, outwards in zip(layers[::2], layers[1::2], strict=True):
+        s = x
+        if config.stream_shift:
+            s = np.concatenate([x, np.zeros_like(x)], 3)
+            s[:, :, 1:, d:] = x[:, :, :-1]
+        kq, v, gate = np.split(s @ inwards[:, None], [2 * d, 3 * d], 3)
+        kq, beta, undo = kq.reshape(V, B, T, 2, d), sigmoid(gate[..., 0]), []  # undo: backward passes, last map first
+        maps = {"softmax": [], "attention": [lambda u: feature_map("dpfp1", u)],
+                "delta": [lambda u: feature_map("dpfp1", u), sum_normalised]}[rule]
+        for phi in maps:
+            kq, back = phi(kq)
+            undo.insert(0, back)
+        y, back = attend(rule, kq[..., 0, :], v, kq[..., 1, :], beta, seen)
+        tape.append((s, beta, y, back, undo))
+        x = x + y @ outwards[:, None]
+    b, t = np.nonzero(recalled)
+    h, right, rows, count = x[:, b, t], tokens[b, t + 1] - config.stream_keys, np.arange(len(b)), max(len(b), 1)
+    logits = h @ last  # (V, recalls, K)
+    p = np.exp(logits - logits.max(2, keepdims=True))
+    p /= p.sum(2, keepdims=True)
+    loss = -np.log(np.maximum(p[:, rows, right], dtype.type(TINY))).sum(1) / count
+    accuracy = (p.argmax(2) == right).sum(1) / count
+    if not backward:
+        return loss, accuracy, None
+
+    p[:, rows, right] -= 1
+    p /= count
+    gradient, dx = [h.swapaxes(1, 2) @ p], np.zeros_like(x)
+    dx[:, b, t] = p @ last.swapaxes(1, 2)
+
+    def product(left, right):  # summed over sequences and time
+        return left.reshape(V, B * T, -1).swapaxes(1, 2) @ right.reshape(V, B * T, -1)
+    for n in range(len(tape) - 1, -1, -1):
+        (s, beta, y, back, undo), inwards, outwards = tape[n], layers[2 * n], layers[2 * n + 1]
+        dk, dv, dq, dbeta = back(dx @ outwards[:, None].swapaxes(2, 3))
+        dkq = np.stack([dk, dq], 3)
+        for back in undo:
+            dkq = back(dkq)
+        dz = np.concatenate([dkq.reshape(V, B, T, 2 * d), dv, (dbeta * beta * (1 - beta))[..., None]], 3)
+        gradient = [product(s, dz), product(y, dx), *gradient]
+        ds = dz @ inwards[:, None].swapaxes(2, 3)
+        dx = dx + ds[..., :d]
+        if config.stream_shift:
+            dx[:, :, :-1] += ds[:, :, 1:, d:]
+    one_hot = (np.arange(table.shape[1])[:, None] == tokens.ravel()).astype(dtype)
+    return loss, accuracy, [one_hot @ dx.reshape(V, B * T, d), dx.sum(1) * config.stream_places, *gradient]
+
+
+def train_stream(config, seed, rule, layers):
+    """Train a transformer with every step size side by side; the best on validation streams, weights with V = 1."""
+    start, drawn, held_out = map(np.random.default_rng, np.random.SeedSequence([seed, 5]).spawn(3))
+    rates = np.array(config.stream_rates)
+    weights = stream_weights(config, start, layers, len(rates))
+
+    def measure(weights):
+        loss, _, gradient = stream_loss(config, rule, weights, *streams(config, drawn, config.batch))
+        return loss[:, None], gradient
+    optimise(config, rates, config.stream_steps, weights, measure)
+    valid = stream_loss(config, rule, weights, *streams(config, held_out, config.valid_sequences), backward=False)[0]
+    best = int(valid.argmin())
+    return [w[best:best + 1] for w in weights]
+
+
+def stream_scores(config, seed, layers, progress=None):
+    """Accuracy at the recalls of unseen streams: three transformers of one size, and the best that counting can do."""
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 5]).spawn(4)[3])
+    tokens, recalled = streams(config, rng, config.valid_sequences)
+    (b, t), out = np.nonzero(recalled), {}
+    keys, values = tokens[:, ::2], tokens[:, 1::2] - config.stream_keys
+    pair = t // 2
+    out["stream_counting_accuracy"] = counting(keys[b], values[b], keys[b, pair], values[b, pair],
+                                               np.arange(keys.shape[1]) < pair[:, None])
+    for name, rule in STREAM.items():
+        if progress:
+            progress(0.6, f"stream: {name}, {layers} layers")
+        tested = stream_loss(config, rule, train_stream(config, seed, rule, layers), tokens, recalled, backward=False)
+        out[f"stream_{name}_accuracy"] = float(tested[1][0])
+    return out
+
+
+# ---- what the schedules cost -----------------------------------------------------------------------------------------
+def costs(config, seed, progress=None):
+    """For each schedule and number of pairs: seconds, and numbers held at once beyond the inputs; slopes of growth.
+
+    One head with keys and values of study_d_key numbers in 32 bits. A slope is that of log numbers over log pairs, on
+    the longer half of the lengths: 1 is linear growth, 2 quadratic.
+    """
+    rng, d, chunk = np.random.default_rng(np.random.SeedSequence([seed, 7])), config.study_d_key, config.identity_chunk
+    schedules = {
+        "recurrent": lambda k, v, q, beta: program(k, v, q, normaliser=True),
+        "chunked": lambda k, v, q, beta: chunked(k, v, q, chunk, normaliser=True),
+        "masked": lambda k, v, q, beta: attention(k, v, q, normaliser=True),
+        "softmax": lambda k, v, q, beta: attention(k, v, q / np.float32(d**0.5), normaliser=True, kernel=np.exp),
+        "delta_recurrent": program,
+        "delta_chunked": lambda k, v, q, beta: chunked(k, v, q, chunk, beta)}
+    out = {"cost_lengths": list(config.cost_lengths)}
+    for length in config.cost_lengths:
+        x, y, v = rng.standard_normal((3, length, d)).astype(np.float32)
+        data = sum_normalised(feature_map("elu", x)[0])[0], v, sum_normalised(feature_map("elu", y)[0])[0]
+        data += (rng.random(length).astype(np.float32),)
+        for name, schedule in schedules.items():
+            if progress:
+                progress(0.9, f"cost of {name}, {length} pairs")
+            taken = []
+            for _ in range(config.cost_repeats):
+                begun = perf_counter()
+                schedule(*data)
+                taken.append(perf_counter() - begun)
+            tracemalloc.start()
+            schedule(*data)
+            held = tracemalloc.get_traced_memory()[1] / v.itemsize
+            tracemalloc.stop()
+            out.setdefault(f"cost_{name}_seconds", []).append(min(taken))
+            out.setdefault(f"cost_{name}_numbers", []).append(held)
+    half = len(config.cost_lengths) // 2
+    for name in schedules:
+        out[f"cost_{name}_slope"] = float(np.polyfit(np.log(config.cost_lengths[half:]),
+                                                     np.log(out[f"cost_{name}_numbers"][half:]), 1)[0])
+    return out
 
 
 # ---- the experiment --------------------------------------------------------------------------------------------------
@@ -391,6 +761,8 @@ def capacity(config, errors):
     maps = list(dict.fromkeys(name for name, _ in errors))
     for name in maps:  # a memory that is never full counts as full at twice the largest size
         out[f"knee_{name}"] = next((s for s in sizes if errors[name, s] > config.knee), 2 * sizes[-1])
+        if name != "softmax":
+            out[f"knee_{name}_per_feature"] = out[f"knee_{name}"] / features(config, name)
     for name in ("elu", "dpfp1"):
         room = features(config, name)
         out[f"below_{name}"] = max([errors[name, s] for s in sizes if s <= 0.5 * room] or [errors[name, sizes[0]]])
@@ -403,7 +775,7 @@ def capacity(config, errors):
 
 
 def run(config, seed, progress=None):
-    """The identity, then capacity (setting 1), then changing values (setting 2) and what the delta rule needs there."""
+    """The identity, capacity (setting 1), changing values (setting 2) and ablations, similar keys, the stream."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0]))
     gap = identity_gap(config, rng)
     out = {f"identity_gap_{rule}": value for rule, value in gap.items()}
@@ -417,7 +789,7 @@ def run(config, seed, progress=None):
     errors, scores = {}, {}  # setting 1: {(map, keys): error}; setting 2: {(map, rule, keys): (error, accuracy)}
     for done, (setting, method, keys) in enumerate(jobs):
         if progress:
-            progress(done / len(jobs), f"setting {setting}: {method.phi}, {method.rule}, {keys} keys")
+            progress(0.6 * done / len(jobs), f"setting {setting}: {method.phi}, {method.rule}, {keys} keys")
         memory = train(config, seed, setting, method, keys)
         error, accuracy = evaluate(config, seed, setting, memory)
         if setting == 2:
@@ -437,7 +809,18 @@ def run(config, seed, progress=None):
     for part, name in enumerate(("error", "accuracy")):
         won = [scores["dpfp1", "delta", keys][part] - scores["dpfp1", "sum", keys][part] for keys in many]
         out[f"delta_least_{name}_won"] = min(won) if part else -max(won)
-    return out | ablations(config, seed)
+    out |= {f"ideal_sum_{keys}_accuracy": counting(*unseen(config, seed, 2, keys)) for keys in few}
+    out |= ablations(config, seed)
+
+    lists, five = similar_keys(config, seed), config.similar_pairs.index(5)
+    out |= {name.removesuffix("s"): values[five] for name, values in lists.items() if name != "similar_pairs"}
+    leads = [lists["similar_least_squares_cosines"][n] - lists[f"similar_{name}_cosines"][n]
+             for n, pairs in enumerate(config.similar_pairs) if pairs > 1 for name in (*SIMILAR, "untrained_delta")]
+    out["similar_least_squares_lead"] = min(leads)  # with one pair every rule is right
+    out |= stream_scores(config, seed, config.stream_layers, progress)
+    for name in ("softmax", "sum"):
+        out[f"stream_delta_over_{name}"] = out["stream_delta_accuracy"] - out[f"stream_{name}_accuracy"]
+    return out
 
 
 def ablations(config, seed):
@@ -463,7 +846,7 @@ def ablations(config, seed):
 
 
 def study(config, seed, progress=None):
-    """Both settings at the paper's size, and the validation error of each rule under each step size."""
+    """The paper's size, each rule under each step size, least-squares limits, similar keys, stream variants, costs."""
     maps = ("elu", "dpfp1", "dpfp2", "dpfp3", "favor64", "softmax")
     jobs = [(1, Method(name), keys) for name in maps for keys in config.study_unique_keys]
     jobs += [(2, Method("dpfp1", rule), keys) for rule in ("sum", "delta") for keys in config.study_changing_keys]
@@ -473,7 +856,7 @@ def study(config, seed, progress=None):
            "rates": list(config.study_rates)}
     for done, (setting, method, keys) in enumerate(jobs):
         if progress:
-            progress(done / len(jobs), f"setting {setting}: {method.phi}, {method.rule}, {keys} keys")
+            progress(0.6 * done / len(jobs), f"setting {setting}: {method.phi}, {method.rule}, {keys} keys")
         memory = train(large, seed, setting, method, keys)
         error, accuracy = evaluate(large, seed, setting, memory)
         name = f"unique_{method.phi}" if setting == 1 else f"changing_{method.rule}"
@@ -482,7 +865,20 @@ def study(config, seed, progress=None):
     for name, method in (("sum", Method("dpfp1")), ("delta", Method("dpfp1", "delta")), ("softmax", Method("softmax"))):
         out[f"rates_{name}_errors"] = train(replace(config, rates=config.study_rates), seed, 2, method,
                                             config.ablation_keys).valid
-    return out
+    for name in dict.fromkeys((*maps[:-1], *(f"favor{m}" for m in config.favor))):
+        out[f"limit_{name}_errors"] = [least_squares_limit(config, seed, name, keys) for keys in config.unique_keys]
+    for name in maps[:-1]:
+        out[f"limit_{name}_large_errors"] = [least_squares_limit(large, seed, name, keys)
+                                             for keys in config.study_unique_keys]
+    out |= similar_keys(config, seed)
+    variants = {"one_layer": (config, 1), "unshifted": (replace(config, stream_shift=False), config.stream_layers),
+                "few_recalls": (replace(config, stream_recalls=config.stream_few_recalls), config.stream_layers),
+                "placeless": (replace(config, stream_places=False), config.stream_layers),
+                "one_placeless": (replace(config, stream_places=False), 1)}
+    for variant, (changed, layers) in variants.items():
+        scores = stream_scores(changed, seed, layers, progress)
+        out |= {name.replace("stream", f"stream_{variant}"): value for name, value in scores.items()}
+    return out | costs(config, seed, progress)
 
 
 # ---- tail: the command line, byte-identical in every stub; its text stands in SPEC.md ----

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy", "matplotlib"]
 # ///
-"""The pictures of linear transformers as fast weight programmers: capacity, changing values, identity, ablations."""
+"""The pictures of linear transformers as fast weights: capacity, changing values, identity, ablations, recall, cost."""
 import argparse
 import json
 from pathlib import Path
@@ -83,17 +83,21 @@ def capacity_picture(config, runs, large):
             room = features(Config(d_key=d), name)
             if room < sizes[-1] and not name.startswith("favor"):
                 bound(ax, room, sizes[-1], INK[name])
+            if name != "softmax":
+                limit = large[f"limit_{name}{'_large' if ax is axes[1] else ''}_errors"]
+                ax.plot(sizes, limit, "D", mfc="none", mec=INK[name], markersize=7, mew=1.0, zorder=1)
             end = float(np.median(rows, 0)[-1])
             count = "" if name == "softmax" else f" ({room})"
             ax.annotate(NAMES[name] + count, (sizes[-1], end + lift.get(name, 0.0)), xytext=(8, 0),
                         textcoords="offset points", color=INK[name], va="center", weight="bold", fontsize=10.5)
-        ax.set(xlabel="unique keys in the sequence, each written once", xlim=(0, 1.3 * sizes[-1]), ylim=(-0.03, 1.0))
+        ax.set(xlabel="unique keys in the sequence, each written once", xlim=(0, 1.3 * sizes[-1]), ylim=(-0.03, 1.14),
+               yticks=np.arange(0, 1.01, 0.2))
         ax.set_xticks(sizes[::2] if ax is axes[1] else [k for k in sizes if k % 16 == 0])
         ax.set_title(f"keys of {d} numbers; {title}", weight="normal", fontsize=12)
     axes[0].set_ylabel("squared error (1: no memory at all)")
-    axes[0].text(2, 0.93, "dashed: 1 - features / keys, the least\nerror that so many features allow", fontsize=10,
-                 va="top", color="#444444")
-    axes[0].text(2, 0.83, "(in brackets: number of features)", fontsize=10, va="top", color="#444444")
+    axes[0].text(2, 1.12, "dashed: 1 - features / keys, the least error that so many features allow\n"
+                 "diamonds: the best matrix for random keys, by least squares\n(in brackets: number of features)",
+                 fontsize=10, va="top", color="#444444")
     save(figure, "capacity.png")
 
 
@@ -221,6 +225,94 @@ def ablation_picture(config, runs):
     save(figure, "ablations.png")
 
 
+# ---- 5: similar keys, and the stream ---------------------------------------------------------------------------------
+def recall_picture(config, runs, large):
+    figure = plt.figure(figsize=(12, 6.8))
+    grid = figure.add_gridspec(2, 2, width_ratios=[1, 1.1], height_ratios=[1.5, 1])
+    figure.suptitle("Similar keys defeat every write rule; in a stream, one layer of delta memory is enough", x=0.01,
+                    ha="left", weight="bold", fontsize=14.5)
+    pairs = large["similar_pairs"]
+    top, low = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0])
+    rows = (("least_squares", BLACK, "best matrix"), ("unit_sum", ORANGE, "sum, unit keys"), ("sum", RED, "sum"),
+            ("untrained_delta", SKY, "delta, trained as sum"), ("delta", BLUE, "delta"))
+    ends = np.linspace(0.69, 0.45, len(rows))  # labels stand apart where the lines do not
+    for (name, color, label), end in zip(rows, ends, strict=True):
+        y = large[f"similar_{name}_cosines"]
+        top.errorbar(pairs, y, np.array(large[f"similar_{name}_spreads"]), color=color, capsize=2, lw=1.8, elinewidth=1)
+        top.annotate(label, (pairs[-1], y[-1]), xytext=(1.04 * pairs[-1] + 0.3, end), color=color, va="center",
+                     weight="bold", fontsize=10,
+                     arrowprops={"arrowstyle": "-", "color": color, "lw": 0.6, "relpos": (0, 0.5)})
+    top.axvline(config.similar_d, color=GREY, ls=":", lw=1)
+    top.text(config.similar_d + 0.6, 0.995, f"{config.similar_d} numbers per key", color="#666666", fontsize=9.5)
+    top.set(ylabel="cosine of answer and value", xlim=(0.5, 1.55 * pairs[-1]), ylim=(0.42, 1.03), xticks=pairs[1::2])
+    top.set_title("similar keys: one common vector, a little noise each", weight="normal", fontsize=12)
+    for name, color in (("unit_sum", ORANGE), ("untrained_delta", SKY), ("delta", BLUE)):
+        y, error = np.array(large[f"similar_{name}_gains"]), np.array(large[f"similar_{name}_gain_spreads"])
+        low.errorbar(pairs, y, error, color=color, capsize=2, lw=1.8, elinewidth=1)
+    low.plot(pairs, np.zeros(len(pairs)), color=RED, lw=1.8)
+    low.set(xlabel=f"pairs stored (trained with {config.similar_train_pairs})", ylabel="gain over the sum",
+            xlim=(0.5, 1.55 * pairs[-1]), xticks=pairs[1::2])
+    low.text(1.04 * pairs[-1] + 0.3, 0, "sum", color=RED, weight="bold", va="center", fontsize=10)
+
+    ax = figure.add_subplot(grid[:, 1])
+    both, few = f"{config.stream_layers} layers", f"{config.stream_few_recalls:.0%} recalls"
+    variants = (("", f"{both}\n(all seeds)"), ("_few_recalls", f"{both},\n{few}"),
+                ("_placeless", f"{both},\nno places"), ("_one_layer", "1 layer"),
+                ("_one_placeless", "1 layer,\nno places"), ("_unshifted", f"{both},\nno token\nbefore"))
+    rules = ((-0.22, "delta", BLUE), (0.0, "softmax", BLACK), (0.22, "sum", RED))
+    for y, (variant, _) in enumerate(variants):
+        records = [large] if variant else runs
+        counted = np.median([metrics[f"stream{variant}_counting_accuracy"] for metrics in records])
+        ax.plot([counted, counted], [y - 0.38, y + 0.38], **PAPER)
+        for lift, name, color in rules:
+            seeds = np.array([metrics[f"stream{variant}_{name}_accuracy"] for metrics in records])
+            ax.barh(y + lift, np.median(seeds), height=0.18, color=color, alpha=0.3)
+            ax.plot(seeds, np.full(len(seeds), y + lift), "o", color=color, markersize=4)
+            ax.text(1.03, y + lift, f"{name} {np.median(seeds):.3f}", color=color, va="center", weight="bold",
+                    fontsize=9.5)
+    ax.set_yticks(range(len(variants)), [label for _, label in variants], fontsize=10.5)
+    ax.set(xlabel="right answers at recalls", xlim=(0, 1.34), xticks=np.arange(0, 1.01, 0.2),
+           ylim=(len(variants) - 0.1, -0.55))
+    ax.text(0.02, len(variants) - 0.45, "dashed: what counting the values of a key can do", fontsize=9.5, va="center",
+            color="#444444")
+    ax.set_title(f"stream of {config.stream_length} tokens: {config.stream_keys} keys, values that change",
+                 weight="normal", fontsize=12)
+    save(figure, "recall.png")
+
+
+# ---- 6: cost ---------------------------------------------------------------------------------------------------------
+def cost_picture(config, large):
+    figure, axes = plt.subplots(1, 2, figsize=(12, 5))
+    figure.suptitle("Attention needs memory that grows with the square of the length; fast weights do not", x=0.01,
+                    ha="left", weight="bold", fontsize=15)
+    lengths = np.array(large["cost_lengths"])
+    rows = (("softmax", BLACK, "softmax", "o-", 1.35), ("masked", ORANGE, "masked matrix", "s--", 0.72),
+            ("delta_recurrent", SKY, "delta, pair by pair", "o-", 1.35),
+            ("recurrent", RED, "sum, pair by pair", "s--", 0.72),
+            ("delta_chunked", BLUE, "delta, in chunks", "o-", 1.0), ("chunked", GREEN, "sum, in chunks", "s--", 1.0))
+    for ax, part, words in ((axes[0], "numbers", "numbers held at once, beside the inputs"),
+                            (axes[1], "seconds", "seconds, one core")):
+        for name, color, label, style, lift in rows:
+            y = large[f"cost_{name}_{part}"]
+            ax.loglog(lengths, y, style, color=color, markersize=4)
+            if part == "seconds":
+                ax.annotate(label, (lengths[-1], lift * y[-1]), xytext=(8, 0), textcoords="offset points", color=color,
+                            weight="bold", va="center", fontsize=10)
+        ax.set(xlabel="pairs in the sequence", xlim=(0.8 * lengths[0], (9 if part == "seconds" else 1.3) * lengths[-1]))
+        ax.set_xticks(lengths[::2], [f"{length:,}" for length in lengths[::2]])
+        ax.minorticks_off()
+        ax.set_title(words, weight="normal", fontsize=12)
+    axes[0].set_ylim(0.15 * min(large["cost_masked_numbers"]))
+    slope = {name: large[f"cost_{name}_slope"] for name, *_ in rows}
+    for x, y, names, words, color in ((0.03, 0.97, ("softmax", "masked"), "softmax, masked matrix", BLACK),
+                                      (0.99, 0.03, ("delta_recurrent", "recurrent"), "pair by pair", RED),
+                                      (0.99, 0.10, ("delta_chunked", "chunked"), "in chunks (delta, sum)", BLUE)):
+        axes[0].text(x, y, f"{words}: slope " + " and ".join(dict.fromkeys(f"{slope[name]:.2f}" for name in names)),
+                     transform=axes[0].transAxes, color=color, weight="bold", fontsize=10.5,
+                     ha="right" if x > 0.5 else "left", va="top" if y > 0.5 else "bottom")
+    save(figure, "cost.png")
+
+
 config = Config(**(QUICK if flags.quick else {}))
 runs = recorded(config, "results.json", run)
 large = recorded(config, "study.json", study)[0]
@@ -229,3 +321,5 @@ capacity_picture(config, runs, large)
 changing_picture(config, runs, memories)
 identity_picture()
 ablation_picture(config, runs)
+recall_picture(config, runs, large)
+cost_picture(config, large)
