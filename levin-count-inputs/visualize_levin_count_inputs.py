@@ -76,12 +76,12 @@ for group, colour, name in ((exact, GREEN, "right on every input"), (wrong, RED,
                linewidth=0, label=f"{name}: {len(group):,}")
 simplest = (199, np.log2(13 * 2 * 13 * 4))
 ax.annotate(listing(config, code, 256), simplest, (420, 9), arrowprops={"arrowstyle": "->"}, va="center")
-ax.set(xscale="log", xlim=(100, 1000), ylim=(5, 122), xlabel="steps until it halts or its time is up",
+ax.set(xscale="log", xlim=(100, 1000), ylim=(5, 150), xlabel="steps until it halts or its time is up",
        ylabel="bits of guesses, $-\\log_2$ P",
        title="Short and fast programs are guessed most, and nearly all that fit generalise")
 ax.set_xticks([100, 200, 300, 400, 500, 1000], ["100", "200", "300", "400", "500", "1000"])
 ax.minorticks_off()
-ax.legend(loc="upper left", handletextpad=0.1)
+ax.legend(loc="upper right", handletextpad=0.1)
 fig.savefig(flags.out / "viz" / "programs.png")
 
 # ---- weights --------------------------------------------------------------------------------------------------------
