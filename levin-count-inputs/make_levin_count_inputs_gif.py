@@ -39,6 +39,8 @@ class Found(Exception):
 
 
 def watch(lanes, over):
+    if len(over) < LANES:  # the search is running out
+        return
     history.append((lanes.run.copy(), lanes.end.copy(), lanes.cells[:, config.work_cells:][:, :CELLS].copy(),
                     lanes.ip.copy(), over.copy(), lanes.weights.copy(), lanes.age.copy(), lanes.code.copy()))
     if (lanes.weights[over] == 1).all(-1).any():
