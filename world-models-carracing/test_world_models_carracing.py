@@ -405,11 +405,15 @@ def test_collected_drives_are_whole_and_on_the_right_tracks(world, monkeypatch):
     asked, original = [], wm.drive
     monkeypatch.setattr(wm, "drive", lambda *a, **k: (asked.append(a[3]), original(*a, **k))[1])
     for unseen, legal in ((False, range(3)), (True, range(3, 5))):
-        views, actions, length = wm.collect(world, nets, MORE_ARMS["blind"], theta, np.random.default_rng(1), unseen)
+        views, actions, length, reward = wm.collect(world, nets, MORE_ARMS["blind"], theta, np.random.default_rng(1),
+                                                    unseen)
         assert set(asked[-1].ravel()) <= set(legal)
         real = np.arange(TINY.drive_frames) < length[:, None]
         assert views[real].any(1).all() and not views[~real].any() and (length > 4).all()
         assert actions[real].std() > 0.05 and (np.abs(actions) <= 1).all()
+        paid = reward[real[:, 1:]]
+        assert reward.shape == (6, TINY.drive_frames - 1) and (reward[:, 0] > 9).all()  # the first tile, at once
+        assert np.isclose(paid[:, None], [-0.4, 9.6], atol=1e-5).any(1).all() and (paid < 0).mean() > 0.3
 
 
 def test_noise_is_low_passed_with_a_strength_per_episode():
@@ -445,7 +449,7 @@ def test_all_arms_drive_the_same_tracks_and_new_ones_each_generation(world, monk
 def test_training_lowers_the_losses(world):
     config = replace(TINY, epochs_v=60, epochs_m=30, lr_v=0.003)
     nets, losses, rng = some_nets(), {"v": [], "m": []}, np.random.default_rng(0)
-    views, actions, length = wm.collect(world, nets, MORE_ARMS["blind"], np.zeros((12, 2)), rng)
+    views, actions, length, _ = wm.collect(world, nets, MORE_ARMS["blind"], np.zeros((12, 2)), rng)
     real = np.arange(config.drive_frames) < length[:, None]
     wm.train_v(config, nets["v"], views[real], rng, lambda epoch, loss: losses["v"].append(loss))
     mu, deviation = wm.latents(nets, views)
@@ -507,6 +511,195 @@ def test_a_dream_sees_real_frames_first_and_then_only_itself():
     logits, mean, _ = wm.mixture(m, h, 3)
     share = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
     np.testing.assert_allclose(out[:, 0], (share * mean).sum(-1), atol=1e-6)
+
+
+# ---- the study: dreams and the ring ----------------------------------------------------------------------------------
+
+def some_drives(world, nets, drives=40):
+    rng = np.random.default_rng(2)
+    return wm.collect(world, nets, ARMS["v_m"], rng.standard_normal((drives, ARMS["v_m"].size(TINY))), rng)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Half of the drives are cut as if the car had been lost in frame 4, so that there is an end to learn."""
+    original = wm.collect
+
+    def cut(*args, **kwargs):
+        views, actions, length, reward = original(*args, **kwargs)
+        length[::2] = 5
+        return views, actions, length, reward
+    monkeypatch.setattr(wm, "collect", cut)
+
+
+def test_what_m_remembers_is_read_off_by_regression(world, short):
+    nets, config = some_nets(), replace(TINY, hidden_m=4)
+    data = some_drives(world, nets)
+    h, c, pays, ends = wm.look_back(config, nets, data, np.random.default_rng(3))
+    views, actions, length, reward = data
+    mu, deviation = wm.latents(nets, views)
+    z = mu + deviation * np.random.default_rng(3).standard_normal(mu.shape, np.float32)
+    states, paid, over = [], [], []
+    for n in range(len(z)):
+        state = np.zeros((2, 1, 4), np.float32)
+        for t in range(length[n] - 1):
+            state = wm.lstm(nets["m"], np.concatenate([z[n, t], actions[n, t]])[None], *state)[:2]
+            states.append(np.concatenate([state[0][0], state[1][0]]))
+            paid.append(reward[n, t])
+            over.append(t + 2 == length[n] and length[n] < views.shape[1])
+    np.testing.assert_allclose(np.concatenate([h, c], 1), states, atol=1e-5)
+    np.testing.assert_allclose(nets["m_mean"], h.mean(0), atol=1e-6)
+    x = np.append((h - h.mean(0)) / (h.std(0) + 1e-3), np.ones((len(h), 1)), 1)
+    assert sum(over) >= 20
+    for weights, slope in ((pays, x.T @ (paid - x @ pays)), (ends, x.T @ (over - 1 / (1 + np.exp(-x @ ends))))):
+        np.testing.assert_allclose(slope, weights, atol=0.02)  # the optimum: the slope of the fit is that of the ridge
+
+
+def test_samples_of_a_mixture_have_its_shares_means_and_spreads():
+    rng, n = np.random.default_rng(0), 40_000
+    logits, mean = np.log([0.2, 0.5, 0.3]), np.array([-10.0, 0.0, 10.0])
+    parts = [np.broadcast_to(part, (n, 1, 3)) for part in (logits, mean, np.log([0.1, 0.2, 0.3]))]
+    for temperature in (1.0, 2.0):
+        z = wm.sample(parts, temperature, rng.random((n, 1)), rng.standard_normal((n, 1)))[:, 0]
+        share = np.array([0.2, 0.5, 0.3]) ** (1 / temperature)
+        for k, expected in enumerate(share / share.sum()):
+            mine = z[np.abs(z - mean[k]) < 5]
+            assert len(mine) / n == pytest.approx(expected, abs=0.01)
+            assert mine.std() == pytest.approx((0.1, 0.2, 0.3)[k] * np.sqrt(temperature), rel=0.05)
+    parts[2] = np.full((n, 1, 3), -20.0)  # clamped to -5
+    z = wm.sample(parts, 1.0, np.full((n, 1), 0.5), rng.standard_normal((n, 1)))
+    assert z.std() == pytest.approx(np.exp(-5), 0.05)
+
+
+def test_a_dream_by_hand():
+    config = replace(TINY, school_dreams=2, school_frames=3, temperature=1.5)
+    nets, rng = some_nets(), np.random.default_rng(4)
+    past = [rng.standard_normal(shape).astype(np.float32) for shape in ((7, 4), (7, 4), 5, 5)]
+    theta = rng.standard_normal((3, ARMS["v_m"].size(config))).astype(np.float32)
+    found = wm.dreamt_return(config, nets, ARMS["v_m"], theta, past, np.random.default_rng(5))
+    dice = np.random.default_rng(5)
+    moments = dice.integers(7, size=2)
+    luck = [(dice.random((2, 3), np.float32), dice.standard_normal((2, 3), np.float32)) for _ in range(3)]
+    for p in range(3):
+        for e in range(2):
+            h, c, total, alive = past[0][moments[e]], past[1][moments[e]], 0.0, 1.0
+            for uniform, normal in luck:
+                z = wm.sample(wm.mixture(nets["m"], h, 3), 1.5, uniform[e], normal[e])
+                f = np.concatenate([z, (h - nets["m_mean"]) / nets["m_std"]])
+                action = wm.act(ARMS["v_m"], theta[p:p + 1], f[None].astype(np.float32))[0]
+                x = np.concatenate([z, action]).astype(np.float32)
+                h, c = (part[0] for part in wm.lstm(nets["m"], x[None], h[None], c[None])[:2])
+                f = np.append((h - nets["m_mean"]) / nets["m_std"], 1)
+                total += alive * (f @ past[2]) - (1 - alive) * 0.4
+                alive *= 1 - 1 / (1 + np.exp(-f @ past[3]))
+            assert found[p, e] == pytest.approx(total, rel=1e-3, abs=1e-3)
+
+
+def test_school_drives_only_to_collect_and_only_on_training_tracks(world, monkeypatch):
+    driven, original = [], wm.drive
+    monkeypatch.setattr(wm, "drive", lambda *a, **k: (driven.append((a[3], len(a[2][0][1]))), original(*a, **k))[1])
+    nets = some_nets()
+    config = replace(TINY, school_rounds=3, school_generations=2, school_frames=4, school_dreams=2)
+    data = some_drives(world, nets, 6)
+    before = nets["m"]["step"].copy()
+    driven.clear()
+    drivers, promised, seen = zip(*wm.school(config, world, nets, data, np.random.default_rng(0)))
+    assert [n for _, n in driven] == [config.drives] * 2 and max(track.max() for track, _ in driven) < 3
+    assert len(drivers) == 3 and np.isfinite(promised).all() and not np.allclose(before, nets["m"]["step"])
+    assert seen[0] == data[2].sum() < seen[1] < seen[2]
+    assert drivers[0].any() and not np.allclose(drivers[0], drivers[2])
+
+
+def test_the_ring_against_a_slow_oracle():
+    ring, rng = wm.Ring(replace(TINY, max_frames=25)), np.random.default_rng(0)
+    actions = np.clip(0.25 + 0.5 * rng.standard_normal((25, 6, 2)), -1, 1)
+    cars, ended = ring.start(np.zeros(6, int), np.full(6, 40)), np.zeros(6, int)
+    for action in actions:
+        done = ring.step(cars, action)
+        ended += ~done
+    phi = np.arange(256) / 256
+    r = 8 + 1.4 * np.cos(4 * np.pi * phi + 0.7) + 0.6 * np.cos(6 * np.pi * phi + 1.9)
+    line = [(a * np.cos(2 * np.pi * s), a * np.sin(2 * np.pi * s)) for a, s in zip(r, phi)]
+    assert sum(np.hypot(*np.subtract(line[i - 1], line[i])) for i in range(256)) == pytest.approx(52.37, abs=0.01)
+    for n in range(6):
+        (x, y), v, at, score = line[40], 0.0, 40, 0.0
+        theta = np.arctan2(line[41][1] - y, line[41][0] - x)
+        out = 0
+        for steer, pedal in actions[:, n]:
+            v = min(max(v + 0.10 * (pedal + 1) / 2 - 0.04 * v, 0), 1.6)
+            theta += 0.4 * steer * v
+            x, y = x + v * np.cos(theta), y + v * np.sin(theta)
+            distance = [np.hypot(x - a, y - b) for a, b in line]
+            new = int(np.argmin(distance))
+            moved = min((new - at + k for k in (-256, 0, 256)), key=abs)
+            score, at = score + 30 * moved / 256 - 0.5 * max(0, min(distance) - 1.4), new
+            out += min(distance) > 2.8
+        assert cars["score"][n] == pytest.approx(score) and cars["point"][n] == at
+        assert ended[n] == (24 if not out else 25 - out - (min(distance) <= 2.8))
+
+
+def test_driving_the_ring_backwards_costs_what_forwards_earns():
+    ring, scores = wm.Ring(TINY), []
+    for turned in (0, np.pi):
+        cars = ring.start(np.zeros(1, int), np.array([40]))
+        cars["heading"] = cars["heading"] + turned
+        for _ in range(8):
+            ring.step(cars, np.array([[0.0, 1.0]]))
+        scores.append(cars["score"][0])
+    assert scores[0] > 1 and scores[1] == pytest.approx(-scores[0], abs=0.4)
+
+
+def test_on_the_ring_the_road_is_white_and_the_car_heads_up():
+    ring = wm.Ring(TINY)
+    for point in (0, 90, 200):
+        xy, heading = ring.line[point], ring.heading[point]
+        view = ring.views(None, xy[None], np.array([heading])).reshape(16, 16)
+        wrong = 0
+        for row in range(16):
+            for column in range(16):
+                ahead, left = 3.75 - 0.5 * row, 3.75 - 0.5 * column
+                place = xy + ahead * np.array([np.cos(heading), np.sin(heading)])
+                place += left * np.array([-np.sin(heading), np.cos(heading)])
+                wrong += (view[row, column] > 0) != (np.hypot(*(ring.line - place).T).min() < 1.4)
+        assert wrong < 12 and view[7:9, 7:9].all() and 0.2 < (view > 0).mean() < 0.6  # cells of 0.12 m blur the edge
+
+
+def test_a_constant_action_gets_a_seventh_of_the_way_round_the_ring():
+    found = wm.ring_controls(replace(TINY, ring_generations=1), np.random.default_rng(0))
+    assert found["ring_constant"] == pytest.approx(15.14, abs=0.01)
+    assert found["ring_by_heart_drives"] == 20 * 24 and found["ring_by_heart"] > 1
+
+
+def test_one_start_can_be_driven_with_closed_eyes_and_others_cannot():
+    config = replace(TINY, ring_generations=4)
+    found, again = wm.ring_drivers(config, 0), wm.ring_drivers(config, 0)
+    assert found["ring_closed_eyes"] == pytest.approx(found["ring_v_m"], abs=1e-4)
+    assert found["ring_closed_eyes_elsewhere"] != pytest.approx(found["ring_v_m_elsewhere"], abs=1e-2)
+    assert found.pop("ring_seconds") > 0 and again.pop("ring_seconds") > 0 and found == again
+    assert found["ring_naive"] != found["ring_v_m"] != found["ring_v"]
+
+
+def test_the_naive_driver_reads_nets_that_learned_nothing(monkeypatch):
+    seen, original = [], wm.evolve
+    monkeypatch.setattr(wm, "evolve", lambda *a, **k: (seen.append(a[2]), original(*a, **k))[1])
+    wm.ring_drivers(replace(TINY, ring_generations=1, epochs_v=2), 0)
+    rng, config = np.random.default_rng([0, 1]), replace(TINY, **wm.RING)
+    fresh = {"v": wm.make_v(config, rng, 256), "m": wm.make_m(config, rng)}
+    for name in ("v", "m"):
+        for key, value in fresh[name].items():
+            np.testing.assert_array_equal(seen[2][name][key], value)
+        assert not np.allclose(seen[0][name][key], fresh[name][key])
+
+
+def test_a_quick_study_reports_the_dreams_round_by_round_and_every_ring():
+    config = replace(TINY, generations=2, scout_generations=1, schools=2, school_rounds=2, school_generations=1,
+                     school_frames=4, school_dreams=2, rings=2, ring_generations=1)
+    found = wm.study(config, 0)
+    for k in range(2):
+        for name in ("score", "sd", "tiles", "promised", "paid", "frames_seen", "scripted"):
+            assert len(found[f"school_{k}_{name}"]) == 2
+    assert found["school_0_scripted"] != found["school_1_scripted"] and len(found["ring_v_m"]) == 2
+    assert len(set(found["ring_v_m"])) == 2 and found["v_m_frames_driven"] > 4 * 2 * 2
 
 
 def test_quick_run_reports_what_the_claims_need_and_another_seed_gives_other_numbers():

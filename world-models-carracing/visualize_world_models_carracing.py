@@ -3,7 +3,7 @@
 # dependencies = ["numpy", "matplotlib"]
 # ///
 """Static pictures of the racing world model, into viz/. One run is trained here by world_models_carracing.train (some
-minutes); the means of all recorded seeds are read from results.json, if it is there.
+minutes); the means of all recorded seeds are read from results.json, dreams and ring from study.json.
 
     python3 visualize_world_models_carracing.py            the pictures
     python3 visualize_world_models_carracing.py --quick    the same code on a run too short to learn anything
@@ -131,16 +131,6 @@ def draw_lines(world, nets, searches):
     save(figure, "lines.png")
 
 
-def sample(parts, temperature, rng):
-    """z (Z,) drawn from M's mixture at a temperature: logits are divided by it, deviations multiplied by its root."""
-    logits, mean, log_s = parts
-    share = np.exp(logits / temperature - np.logaddexp.reduce(logits / temperature, -1, keepdims=True))
-    k = (rng.random((len(share), 1)) > np.cumsum(share, 1)[:, :-1]).sum(1)
-    rows = np.arange(len(share))
-    s = np.exp(np.clip(log_s[rows, k], -5, 2)) * np.sqrt(temperature)
-    return (mean[rows, k] + s * rng.standard_normal(len(share))).astype(np.float32)
-
-
 def draw_dreams(world, nets, searches):
     """What is there, what V keeps of it, and what M dreams from the same moment on, five frames apart."""
     config, kept, track = world.config, [], world.config.train_tracks
@@ -161,7 +151,9 @@ def draw_dreams(world, nets, searches):
     for temperature in (0.5, 1.0, 1.5):
         rng, state, dreamt = np.random.default_rng(1), (h, c), []
         for t in range(warm, min(warm + step * columns, len(kept))):
-            z = sample([part[0] for part in wm.mixture(nets["m"], state[0], config.latent)], temperature, rng)
+            dice = rng.random(config.latent), rng.standard_normal(config.latent)
+            parts = [part[0] for part in wm.mixture(nets["m"], state[0], config.latent)]
+            z = wm.sample(parts, temperature, *dice).astype(np.float32)
             dreamt.append(picture(z))
             state = wm.lstm(nets["m"], np.concatenate([z, kept[t][2]])[None], *state)[:2]
         rows[f"what M dreams,\ntemperature {temperature}"] = dreamt
@@ -208,7 +200,70 @@ def draw_evolution(world, nets, curve):
     save(figure, "evolution.png")
 
 
+def draw_school(found):
+    """Drivers evolved in dreams: what they score on unseen tracks, round by round, and what the dream had promised."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.6), width_ratios=(1.35, 1))
+    schools = [k for k in range(100) if f"school_{k}_score" in found]
+    rounds = np.arange(1, len(found["school_0_score"]) + 1)
+    for level, label in ((np.mean(found["school_0_scripted"]), "scripted driver"), (found["random_score"], "random")):
+        left.axhline(level, color=GREY, linestyle=":", linewidth=1.2)
+        left.text(0.75, level + 8, label, color="#666666", fontsize=9, va="bottom")
+    for k, colour in zip(schools, (BLUE, GREEN, RED, PINK, SKY)):
+        score, spread = (np.array(found[f"school_{k}_{name}"]) for name in ("score", "sd"))
+        shift = 0.06 * (k - (len(schools) - 1) / 2)
+        left.errorbar(rounds + shift, score, yerr=spread, fmt="o-", color=colour, markersize=5, elinewidth=1)
+        promised, paid = (np.array(found[f"school_{k}_{name}"]) for name in ("promised", "paid"))
+        right.plot(promised, paid, "-", color=colour, linewidth=1)
+        for n, x, y in zip(rounds, promised, paid):
+            right.text(x, y, n, color="white", fontsize=8, ha="center", va="center", weight="bold",
+                       bbox={"boxstyle": "circle,pad=0.15", "color": colour})
+    seen = np.mean([found[f"school_{k}_frames_seen"] for k in schools], 0)
+    left.set(xticks=rounds, ylim=(-20, 1130), yticks=range(0, 1001, 200), xlim=(0.7, rounds[-1] + 0.3),
+             ylabel="score on 100 unseen tracks, mean and spread")
+    left.set_xticklabels([f"round {n}\n{frames / 1000:.0f} k frames" for n, frames in zip(rounds, seen)], fontsize=8.5)
+    left.text(0.02, 0.97, f"{len(schools)} seeds. Below: real frames that M has seen.\n"
+              f"V + M evolved on real tracks took {found['v_m_frames_driven'] / 1e6:.1f} million.",
+              transform=left.transAxes, fontsize=9, va="top", color="#555555")
+    low, high = min(right.get_xlim()[0], right.get_ylim()[0]), max(right.get_xlim()[1], right.get_ylim()[1])
+    right.plot([low, high], [low, high], **(PAPER | {"color": GREY}))
+    right.text(high, high, "kept ", color="#666666", fontsize=9, ha="right", va="top")
+    right.set(xlabel="reward per frame that the dream promised", ylabel="reward per frame on unseen tracks")
+    right.set_title("Promises, by round", fontsize=10.5)
+    figure.suptitle("Evolved in M's dream alone, C drives real tracks, once M has seen its mistakes", weight="bold",
+                    fontsize=12, x=0.01, ha="left")
+    save(figure, "school.png")
+
+
+def draw_ring(found):
+    """The fixed ring: everything gets round it."""
+    heart = f"60 numbers by heart,\nfound in {found['ring_by_heart_drives']:,} drives"
+    rows = (("best constant action", [found["ring_constant"]], GREY), (heart, [found["ring_by_heart"]], GREY),
+            ("V + M", found["ring_v_m"], BLUE), ("the same actions,\neyes closed", found["ring_closed_eyes"], SKY),
+            ("V alone", found["ring_v"], ORANGE), ("V and M untrained", found["ring_naive"], PINK),
+            ("V + M, other starts", found["ring_v_m_elsewhere"], BLUE),
+            ("the same actions,\nother starts", found["ring_closed_eyes_elsewhere"], SKY))
+    figure, ax = plt.subplots(figsize=(9, 4.8))
+    for k, (_, scores, colour) in enumerate(rows):
+        ax.plot(scores, [-k] * len(scores), "o", color=colour, markersize=7, alpha=0.6, markeredgewidth=0)
+        ax.plot([np.median(scores)] * 2, [-k - 0.3, -k + 0.3], color=BLACK, linewidth=2)
+        ax.text(126, -k, f"{np.median(scores):.0f}", va="center", weight="bold")
+    ax.axvline(100, color=GREY, linestyle=":", linewidth=1.2)
+    ax.axhline(-5.5, color="#DDDDDD", linewidth=0.8)
+    ax.set(yticks=[-k for k in range(len(rows))], xlim=(0, 132), ylim=(-len(rows) + 0.5, 0.6),
+           xlabel=f"score in 120 frames on the ring; a dot per seed ({len(found['ring_v_m'])}), a bar at the median")
+    ax.set_yticklabels([label for label, *_ in rows])
+    ax.set_title("One track, one start: untrained nets and closed eyes get round too")
+    save(figure, "ring.png")
+
+
 config = wm.Config(**wm.QUICK) if flags.quick else wm.Config()
+recorded = Path(wm.__file__).with_name("study.json")
+if recorded.exists() and not flags.quick:
+    found = json.loads(recorded.read_text("utf-8"))["metrics"]
+else:
+    found = wm.study(config, flags.seed)
+draw_school(found)
+draw_ring(found)
 world, nets, searches, curve = grow(config, flags.seed)
 draw_scores(world, nets, searches)
 draw_lines(world, nets, searches)

@@ -13,7 +13,7 @@ Claim: on 100 unseen tracks h turns an erratic driver into a steady one (paper: 
 and beats a hidden layer in C (788 +- 141). The rivals, an untrained M among them, are evolved side by side.
 
     python3 world_models_carracing.py --seed 0     everything, some minutes on one core
-    python3 world_models_carracing.py --study      C reads h only, the last four z, or nothing at all
+    python3 world_models_carracing.py --study      more rivals; C evolved in M's dreams; a track that tests little
     python3 world_models_carracing.py --quick      some seconds: it proves the code
 """
 import os
@@ -70,6 +70,15 @@ class Config:
     warm_frames: Annotated[int, "frames that M sees before it dreams", (1, 10**4)] = 20
     dream_frames: Annotated[int, "frames that it then dreams", (1, 10**4)] = 20
     pedal: Annotated[float, "first bias of the pedal: a foot on the gas", (-10.0, 10.0)] = 0.5
+    schools: Annotated[int, "study: seeds of drivers that learn in dreams", (1, 1000)] = 3
+    school_rounds: Annotated[int, "study: rounds of dreaming, driving and learning from the drives", (1, 1000)] = 5
+    school_generations: Annotated[int, "study: generations in the dream, per round", (1, 10**5)] = 40
+    school_frames: Annotated[int, "study: frames of such a dream", (1, 10**4)] = 150
+    school_dreams: Annotated[int, "study: dreams per candidate and generation", (1, 1000)] = 8
+    school_epochs: Annotated[int, "study: passes of M over all drives, per round", (1, 1000)] = 10
+    temperature: Annotated[float, "study: temperature of such a dream", (0.01, 100.0)] = 1.3
+    rings: Annotated[int, "study: seeds of the fixed ring", (1, 1000)] = 10
+    ring_generations: Annotated[int, "study: generations on the fixed ring", (1, 10**5)] = 30
 
     def __post_init__(self):
         if max(self.episodes, self.late_episodes) > self.train_tracks:
@@ -82,8 +91,9 @@ class Config:
 
 QUICK = {"train_tracks": 6, "test_tracks": 6, "max_frames": 60, "drives": 24, "drive_frames": 48, "epochs_v": 1,
          "epochs_m": 1, "batch_v": 32, "batch_m": 16, "population": 8, "episodes": 2, "late_episodes": 2,
-         "scout_generations": 2, "generations": 4,
-         "warm_frames": 8, "dream_frames": 8}
+         "scout_generations": 2, "generations": 4, "warm_frames": 8, "dream_frames": 8, "schools": 1,
+         "school_rounds": 2, "school_generations": 2, "school_frames": 8, "school_epochs": 1, "rings": 2,
+         "ring_generations": 2}
 
 # ---- the world: random closed tracks, and cars on them -------------------------------------------------------------
 # Shapes: N cars, K tracks, P points of a centre line.
@@ -127,6 +137,7 @@ def make_tracks(config, count, rng):
 class World:
     """Tracks with two maps each, so that neither a step nor a view has to search: the number of the nearest point of
     the centre line, and a picture seen from above (grass 0, road 255, at every fifth tile a seam of 204)."""
+    pixels, starts = SIDE * SIDE, POINTS  # size of a view; how many points an episode may start from
 
     def __init__(self, config, tracks):
         self.config, self.points = config, tracks.astype(np.float32)  # (K, P, 2)
@@ -234,9 +245,9 @@ def sigmoid(x):
     return 0.5 * np.tanh(0.5 * x) + 0.5
 
 
-def make_v(config, rng):
+def make_v(config, rng, pixels=SIDE * SIDE):
     """D -> H relu -> mean and log variance of Z; Z -> H relu -> D logits."""
-    d, h, z = SIDE * SIDE, config.hidden_v, config.latent
+    d, h, z = pixels, config.hidden_v, config.latent
     sizes = {"in": (d, h), "code": (h, 2 * z), "out": (z, h), "pixels": (h, d)}
     v = {name: rng.standard_normal(shape) * math.sqrt(2 / shape[0]) for name, shape in sizes.items()}
     v["code"] *= 0.3
@@ -395,7 +406,8 @@ class Adam:
 class CMAES:
     """Evolution strategy with covariance matrix adaptation (Hansen, "The CMA evolution strategy: a tutorial", 2016).
 
-    ask() draws lam candidates (lam, n) from N(mean, sigma^2 C); tell(losses) moves mean, sigma and C.
+    ask() draws lam candidates (lam, n) from N(mean, sigma^2 C); tell(losses) moves mean, sigma and C. The answer is the
+    mean, averaged over the last generations: the mean itself still wavers with their luck.
     """
 
     def __init__(self, mean, sigma, lam, rng):
@@ -439,6 +451,11 @@ class CMAES:
             self.C = (self.C + self.C.T) / 2
             values, self.basis = np.linalg.eigh(self.C)
             self.scales = np.sqrt(np.maximum(values, 1e-20))
+
+
+    def average(self, generation, generations, last):
+        if generation >= generations - last:
+            self.answer += self.mean / min(generations, last)
 
 
 @dataclass(frozen=True)
@@ -552,13 +569,12 @@ def evolve(config, world, nets, arms, generations, rngs, track_rng, callback=Non
     for generation in range(generations):
         episodes = config.late_episodes if 2 * generation >= generations else config.episodes
         track = track_rng.permutation(config.train_tracks)[:episodes]
-        point = track_rng.integers(POINTS, size=episodes)
+        point = track_rng.integers(world.starts, size=episodes)
         crews = [(arm, weights(arm, config, search.ask())) for arm, search in zip(arms, searches)]
         results = drive(world, nets, crews, track, point, patience=config.patience)
         for search, (score, _, _) in zip(searches, results):
             search.tell(-score.mean(1))
-            if generation >= generations - config.averaged:
-                search.answer += search.mean / min(generations, config.averaged)
+            search.average(generation, generations, config.averaged)
         if callback:
             callback(generation, searches, results)
     return searches
@@ -580,20 +596,22 @@ def collect(world, nets, arm, theta, rng, unseen=False):
     """One episode per row of theta, from a random point of a random training track (unseen: test track), with
     low-passed noise on the actions, of a random strength per episode.
 
-    Returns views (N, T, D) uint8, actions (N, T, 2) and lengths (N,): so many frames of a row are real.
+    Returns views (N, T, D) uint8, actions (N, T, 2), lengths (N,), so many frames of a row are real, and the reward of
+    each frame that is followed by another one, (N, T - 1).
     """
     config, n = world.config, len(theta)
     frames = config.drive_frames
-    views, actions = np.zeros((n, frames, SIDE * SIDE), np.uint8), np.zeros((n, frames, 2), np.float32)
-    length = np.zeros(n, int)
+    views, actions = np.zeros((n, frames, world.pixels), np.uint8), np.zeros((n, frames, 2), np.float32)
+    length, score = np.zeros(n, int), np.zeros((n, frames))
     noise = wander(config, frames, n, rng)
 
     def keep(frame, ids, cars, view, z, h, action):
         views[ids, frame], actions[ids, frame], length[ids] = view, action, frame + 1
+        score[ids, frame] = cars["score"]
     first, count = (config.train_tracks, config.test_tracks) if unseen else (0, config.train_tracks)
-    track, point = first + rng.integers(count, size=(n, 1)), rng.integers(POINTS, size=(n, 1))
+    track, point = first + rng.integers(count, size=(n, 1)), rng.integers(world.starts, size=(n, 1))
     drive(world, nets, [(arm, theta)], track, point, noise, keep)
-    return views, actions, length
+    return views, actions, length, np.diff(score, axis=1).astype(np.float32)
 
 
 def train_v(config, v, views, rng, callback=None):
@@ -651,7 +669,7 @@ def latents(nets, views):
 
 def learn(config, nets, data, rng):
     """One round of V on all frames, of M on what V sees of them, then the scales on which C reads z and h."""
-    views, actions, length = data
+    views, actions, length, _ = data
     real = np.arange(views.shape[1]) < length[:, None]
     train_v(config, nets["v"], views[real], rng)
     mu, _ = see(nets["v"], views)
@@ -790,12 +808,13 @@ def judge_m(config, world, nets, searches, data, rng):
     """How well M predicts drives on test tracks, against three rivals and without the right actions."""
     arm = ARMS["v_m"]
     drivers = np.concatenate([searches["v_m"].ask() for _ in range(-(-config.drives // config.population))])
-    views, actions, length = collect(world, nets, arm, weights(arm, config, drivers[:config.drives]), rng, unseen=True)
+    drivers = weights(arm, config, drivers[:config.drives])
+    views, actions, length, _ = collect(world, nets, arm, drivers, rng, unseen=True)
     mu, deviation = latents(nets, views)
     z = mu + deviation * rng.standard_normal(mu.shape, np.float32)
     train_mu, train_deviation = latents(nets, data[0])
     single = make_m(replace(config, components=1), rng)
-    train_m(config, single, train_mu, train_deviation, *data[1:], rng)
+    train_m(config, single, train_mu, train_deviation, *data[1:3], rng)
     train_z = train_mu + train_deviation * rng.standard_normal(train_mu.shape, np.float32)
     out = {"m_nll": model_nll(nets["m"], z, actions, length),
            "m_nll_one_gaussian": model_nll(single, z, actions, length),
@@ -856,12 +875,252 @@ def run(config, seed, progress=None):
     return out | {"frames_seen": int(data[2].sum()), "env_steps_per_second": env_speed(world, rng)}
 
 
+# ---- the study: a driver schooled in dreams, a ring that tests little, and the other controls ------------------------
+
+def look_back(config, nets, data, rng):
+    """Everything that M's state says of the drives so far: h and c (F, H) after each frame that another one follows,
+    the weights by which the reward (H + 1,) and the end (H + 1,) are read off, and the scale on which h is read.
+
+    The reward is a ridge regression on h. That the car is lost in the next frame is a logistic one, by Newton's method.
+    """
+    views, actions, length, reward = data
+    mu, deviation = latents(nets, views)
+    z = mu + deviation * rng.standard_normal(mu.shape, np.float32)
+    h = c = np.zeros((len(z), config.hidden_m), np.float32)
+    hs, cs = np.zeros((2, *reward.shape, config.hidden_m), np.float32)
+    for t in range(reward.shape[1]):
+        h, c, _ = lstm(nets["m"], np.concatenate([z[:, t], actions[:, t]], 1), h, c)
+        hs[:, t], cs[:, t] = h, c
+    frame = np.arange(reward.shape[1])
+    real = frame + 1 < length[:, None]
+    last = real & (frame + 2 == length[:, None]) & (length[:, None] < views.shape[1])
+    h, c = hs[real], cs[real]
+    nets["m_mean"], nets["m_std"] = h.mean(0), h.std(0) + np.float32(1e-3)
+    x = np.append((h - nets["m_mean"]) / nets["m_std"], np.ones((len(h), 1)), 1)  # (F, H + 1) of float64
+    pays = np.linalg.solve(x.T @ x + np.eye(len(x.T)), x.T @ reward[real])
+    ends = np.zeros(len(x.T))
+    for _ in range(12):
+        p = sigmoid(x @ ends)
+        slope = x.T @ (last[real] - p) - ends
+        ends = ends + np.linalg.solve((x.T * (p * (1 - p))) @ x + np.eye(len(x.T)), slope)
+    return h, c, pays.astype(np.float32), ends.astype(np.float32)
+
+
+def sample(parts, temperature, uniform, normal):
+    """z (..., Z) drawn from M's mixtures at a temperature, by which logits are divided and variances multiplied.
+
+    uniform and normal, (..., Z), are the dice: the same dice draw the same luck from similar mixtures.
+    """
+    logits, mean, log_s = parts
+    share = np.exp((logits - logits.max(-1, keepdims=True)) / temperature)
+    share = np.cumsum(share, -1)
+    k = (uniform[..., None] * share[..., -1:] > share[..., :-1]).sum(-1)[..., None]
+    mean, log_s = (np.take_along_axis(part, k, -1)[..., 0] for part in (mean, log_s))
+    return mean + np.exp(np.clip(log_s, -5, 2)) * math.sqrt(temperature) * normal
+
+
+def dreamt_return(config, nets, arm, theta, past, rng):
+    """What candidates theta (P, n) expect to earn, (P, E), in E dreams that start from what M remembers of real drives.
+
+    No car, no camera: M draws the next z, C acts on it and on h, M moves on, and its state tells the reward. A dream
+    pays as long as the car is not lost, and the price of a frame from then on: each counts with its probability.
+    """
+    h, c, pays, ends = past
+    moments = rng.integers(len(h), size=config.school_dreams)
+    h, c = np.tile(h[moments], (len(theta), 1)), np.tile(c[moments], (len(theta), 1))
+    theta = np.repeat(theta.astype(np.float32), config.school_dreams, 0)
+    total, alive = np.zeros(len(h)), np.ones(len(h))
+    f = (h - nets["m_mean"]) / nets["m_std"]
+    for _ in range(config.school_frames):
+        uniform = np.tile(rng.random((config.school_dreams, config.latent), np.float32), (len(h) // len(moments), 1))
+        normal = np.tile(rng.standard_normal((len(moments), config.latent), np.float32), (len(h) // len(moments), 1))
+        z = sample(mixture(nets["m"], h, config.latent), config.temperature, uniform, normal)
+        action = act(arm, theta, np.concatenate([z, f], 1))
+        h, c, _ = lstm(nets["m"], np.concatenate([z, action], 1), h, c)
+        f = (h - nets["m_mean"]) / nets["m_std"]
+        total += alive * (f @ pays[:-1] + pays[-1]) - (1 - alive) * FRAME_COST
+        alive *= 1 - sigmoid(f @ ends[:-1] + ends[-1])
+    return total.reshape(-1, config.school_dreams)
+
+
+def school(config, world, nets, data, rng):
+    """C learns to drive in M's dreams: evolve in the dream, let those candidates drive, teach M from all drives, again.
+
+    The search never drives: what happens on the training tracks teaches M, and the rewards seen there what M's states
+    are worth. Changes M, in place. Yields after each round: the driver, a point of the search; the reward per frame
+    that the last candidates earned in the dream; the number of real frames that M has seen.
+    """
+    arm, answer, search = ARMS["v_m"], np.zeros(ARMS["v_m"].size(config)), None
+    for _ in range(config.school_rounds):
+        if search:
+            drivers = np.concatenate([search.ask() for _ in range(-(-config.drives // config.population))])
+            fresh = collect(world, nets, arm, weights(arm, config, drivers[:config.drives]), rng)
+            data = tuple(np.concatenate(pair) for pair in zip(data, fresh))
+            mu, deviation = latents(nets, data[0])
+            train_m(replace(config, epochs_m=config.school_epochs), nets["m"], mu, deviation, *data[1:3], rng)
+        past = look_back(config, nets, data, rng)
+        search = CMAES(answer, config.sigma, config.population, rng)
+        for generation in range(config.school_generations):
+            earned = dreamt_return(config, nets, arm, weights(arm, config, search.ask()), past, rng)
+            search.tell(-earned.mean(1))
+            search.average(generation, config.school_generations, config.averaged)
+        answer = search.answer
+        yield answer, float(earned.mean()) / config.school_frames, int(data[2].sum())
+
+
+class Ring:
+    """One fixed track, one start, two laws of motion: the world of an earlier implementation, kept as a warning.
+
+    r(s) = 8 + 1.4 cos(4 pi s + 0.7) + 0.6 cos(6 pi s + 1.9), 256 points; v <- clip(v + 0.1 throttle - 0.04 v, 0, 1.6),
+    heading += 0.4 steer v; 16 x 16 black and white pixels of 0.5 m around the car. A frame pays 30 laps driven, minus
+    0.5 per m beyond 1.4 m from the centre; lost at 2.8 m. It has the methods of World, for drive() and all above it.
+    """
+    pixels, starts, size = 256, 1, 256
+
+    def __init__(self, config):
+        self.config, s = config, np.arange(self.size) / self.size
+        r = 8 + 1.4 * np.cos(4 * np.pi * s + 0.7) + 0.6 * np.cos(6 * np.pi * s + 1.9)
+        self.line = np.stack([r * np.cos(2 * np.pi * s), r * np.sin(2 * np.pi * s)], 1)
+        step = np.roll(self.line, -1, 0) - self.line
+        self.heading = np.arctan2(step[:, 1], step[:, 0])
+        cells = (np.arange(200) + 0.5) * 0.12 - 12
+        rows = [self.locate(np.stack([np.full(200, x), cells], 1))[1] for x in cells]
+        self.mask = np.where(np.array(rows) < 1.4, 255, 0).astype(np.uint8)
+        self.ahead = (3.75 - 0.5 * np.arange(16))[:, None]  # by row; to the left, by column, the same numbers
+
+    def locate(self, xy):
+        score = xy @ self.line.T - 0.5 * (self.line**2).sum(1)
+        point = score.argmax(1)
+        return point, np.hypot(*(xy - self.line[point]).T)
+
+    def views(self, track, xy, heading):
+        cos, sin = np.cos(heading)[:, None, None] / 0.12, np.sin(heading)[:, None, None] / 0.12
+        x, y = ((xy + 12) / 0.12).T[:, :, None, None]
+        column = (x + cos * self.ahead) - sin * self.ahead.T  # (N, 16, 16), in cells of 0.12 m
+        row = (y + sin * self.ahead) + cos * self.ahead.T
+        cell = np.clip(column, 0, 199).astype(np.int32) * 200 + np.clip(row, 0, 199).astype(np.int32)
+        return self.mask.ravel()[cell].reshape(len(xy), -1)
+
+    def start(self, track, point):
+        n = len(track)
+        return {"track": track, "point": point, "xy": self.line[point].copy(), "heading": self.heading[point],
+                "speed": np.zeros(n), "visited": np.zeros((n, self.size), bool), "score": np.zeros(n),
+                "frames": np.zeros(n, int), "idle": np.zeros(n, int)}
+
+    def step(self, cars, action):
+        steer, throttle = action[:, 0], (action[:, 1] + 1) / 2
+        speed = cars["speed"] = np.clip(0.96 * cars["speed"] + 0.1 * throttle, 0, 1.6)
+        cars["heading"] = cars["heading"] + 0.4 * steer * speed
+        cars["xy"] += speed[:, None] * np.stack([np.cos(cars["heading"]), np.sin(cars["heading"])], 1)
+        point, far = self.locate(cars["xy"])
+        half = self.size // 2
+        laps = ((point - cars["point"] + half) % self.size - half) / self.size
+        cars["point"] = point
+        cars["visited"][np.arange(len(point)), point] = True
+        cars["score"] += 30 * laps - 0.5 * np.maximum(0, far - 1.4)
+        cars["frames"] += 1
+        return (far > 2.8) | (cars["frames"] >= self.config.max_frames)
+
+
+RING = {"max_frames": 120, "train_tracks": 1, "episodes": 1, "late_episodes": 1, "averaged": 1, "population": 24,
+        "drives": 64, "drive_frames": 120, "hidden_v": 64, "hidden_m": 32, "batch_v": 64}
+
+
+def dictate(ring, nets, crew):
+    """The actions (T, 1, 2) of a crew of one on its way round the ring."""
+    actions, start = [], np.array([0])
+    drive(ring, nets, [crew], start, start, watch=lambda *seen: actions.append(seen[-1]))
+    return np.array(actions)
+
+
+def recite(ring, actions, start=0):
+    """Scores (N,) of cars that look at nothing: actions (T, N, 2) known by heart, all from one point of the ring."""
+    n = actions.shape[1]
+    cars, going, score = ring.start(np.zeros(n, int), np.full(n, start)), np.ones(n, bool), np.zeros(n)
+    for action in actions:
+        done = ring.step(cars, action)
+        score[going] = cars["score"][going]
+        going &= ~done
+    return score
+
+
+def ring_drivers(config, seed):
+    """Who gets round the ring: C with V and M, C with V, C with a V and an M that learned nothing.
+
+    Returns the scores, V + M's seconds, and what V + M's actions earn with closed eyes, from the same start and from
+    15 others; with open eyes, from these others, "elsewhere".
+    """
+    begun, config = perf_counter(), replace(config, **RING)
+    ring, rng = Ring(config), np.random.default_rng([seed, 1])
+    nets = {"v": make_v(config, rng, ring.pixels), "m": make_m(config, rng), "raw": make_m(config, rng),
+            "z_mean": np.zeros(config.latent, np.float32), "z_std": np.ones(config.latent, np.float32)}
+    naive = nets | {name: {key: value.copy() for key, value in nets[name].items()} for name in ("v", "m")}
+    data = collect(ring, nets, BLIND, np.tile([0, config.random_pedal], (config.drives, 1)), rng)
+    learn(config, nets, data, rng)
+    out, points, arms = {}, np.arange(0, ring.size, 16), {"v_m": ARMS["v_m"], "v": ARMS["v"], "naive": ARMS["v_m"]}
+    for name, arm in arms.items():
+        if name == "naive":
+            nets = naive
+            learn(replace(config, epochs_v=0, epochs_m=0), nets, data, rng)
+        search, = evolve(config, ring, nets, [arm], config.ring_generations, [rng], rng)
+        out.setdefault("ring_seconds", perf_counter() - begun)
+        crew = arm, weights(arm, config, search.answer)[None]
+        score = drive(ring, nets, [crew], 0 * points, points)[0][0, 0]
+        out |= {f"ring_{name}": float(score[0]), f"ring_{name}_elsewhere": float(score[1:].mean())}
+        if name == "v_m":
+            actions = dictate(ring, nets, crew)
+            closed = [float(recite(ring, actions, point)[0]) for point in points]
+            out |= {"ring_closed_eyes": closed[0], "ring_closed_eyes_elsewhere": float(np.mean(closed[1:]))}
+    return out
+
+
+def ring_controls(config, rng):
+    """The best of 4,010 constant actions, and a search for 30 actions, each held for 4 frames, to be known by heart."""
+    config = replace(config, **RING)
+    ring, hold = Ring(config), 4
+    steer, throttle = np.meshgrid(np.linspace(-1, 1, 401), np.linspace(0.1, 1, 10))
+    constant = np.stack([steer.ravel(), 2 * throttle.ravel() - 1], 1)
+    search = CMAES(np.zeros(2 * config.max_frames // hold), config.sigma, config.population, rng)
+
+    def play(x):
+        actions = np.tanh(x.reshape(len(x), -1, 2)).swapaxes(0, 1)
+        return recite(ring, np.repeat(actions, hold, 0))
+    for _ in range(20 * config.ring_generations):
+        search.tell(-play(search.ask()))
+    return {"ring_constant": float(recite(ring, np.tile(constant, (config.max_frames, 1, 1))).max()),
+            "ring_by_heart": float(play(search.mean[None])[0]),
+            "ring_by_heart_drives": 20 * config.ring_generations * config.population}
+
+
 def study(config, seed, progress=None):
-    """The other controls, evolved beside V + M with the same budget: h alone, the last four z, no input at all."""
-    arms = {"v_m": ARMS["v_m"]} | MORE_ARMS
-    world, nets, searches, _ = train(config, seed, arms, progress)
+    """The other controls, evolved beside V + M with the same budget: h alone, the last four z, no input at all. Then
+    drivers that evolve in M's dreams, for several seeds; then the fixed ring, for more."""
+    tell = progress or (lambda fraction, message: None)
+    arms, driven = {"v_m": ARMS["v_m"]} | MORE_ARMS, []
+    world, nets, searches, data = train(config, seed, arms, lambda fraction, message: tell(0.4 * fraction, message),
+                                        lambda *seen: driven.append(seen[3][0][2].sum()))
     rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(100)[99])
-    return compare(config, world, nets, arms, searches, rng)
+    out = compare(config, world, nets, arms, searches, rng)
+    out["v_m_frames_driven"] = int(sum(driven))
+    lists = {}
+    for k in range(config.schools):
+        world, nets, _, data = train(replace(config, generations=0), seed + k, {})
+        script, track = examine_scripted(world)[0].mean(), config.train_tracks + np.arange(config.test_tracks)
+        lessons = school(config, world, nets, data, np.random.default_rng([seed + k, 2]))
+        for lesson, (answer, promised, frames_seen) in enumerate(lessons):
+            crew = ARMS["v_m"], weights(ARMS["v_m"], config, answer)[None]
+            score, tiles, frames = drive(world, nets, [crew], track, 0 * track)[0][:, 0]
+            now = {"score": score.mean(), "sd": score.std(), "tiles": tiles.mean(), "scripted": script,
+                   "promised": promised, "paid": score.sum() / frames.sum(), "frames_seen": frames_seen}
+            for name, value in now.items():
+                lists.setdefault(f"school_{k}_{name}", []).append(float(value))
+            tell(0.4 + 0.5 * (k + (lesson + 1) / config.school_rounds) / config.schools,
+                 f"school {k}, round {lesson + 1}: {score.mean():.0f} on unseen tracks")
+    for k in range(config.rings):
+        for name, value in ring_drivers(config, seed + k).items():
+            lists.setdefault(name, []).append(value)
+        tell(0.9 + 0.1 * (k + 1) / config.rings, f"ring {k}: {value:.0f}")
+    return out | lists | ring_controls(config, np.random.default_rng([seed, 3]))
 
 
 # ---- tail: the command line, byte-identical in every stub; its text stands in SPEC.md ----
