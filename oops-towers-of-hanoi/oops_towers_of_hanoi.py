@@ -20,6 +20,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: nothing here is a large matrix product
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import product
 from time import perf_counter
@@ -824,9 +825,20 @@ def plain_check(config, language, task_class, starts):
     return differ, prefixes
 
 
+@contextmanager
+def collecting_by_hand():
+    """No garbage collection but what oops() asks for when it starts: it would walk through millions of tuples again
+    and again."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@collecting_by_hand()
 def run(config, seed, progress=None):
     """Both classes; class B without experience, and without boostq; what the plain searcher says; other schemes."""
-    gc.disable()  # a collection would walk through millions of tuples, again and again; oops() collects when it starts
     first, cold = languages(config.instructions, seed)
     started = perf_counter()
     writing = oops(config, first, "A", progress)
@@ -878,9 +890,9 @@ def run(config, seed, progress=None):
 UNIVERSAL = ("boostq", "defnp", "xAD", "calltp", "xSA", "mvdsk", "calltp", "endnp")  # for the exact gain only
 
 
+@collecting_by_hand()
 def study(config, seed, progress=None):
     """Languages of other sizes, each in several orders, with experience and without, until a program is universal."""
-    gc.disable()
     out = {"sizes": list(config.study_sizes), "exact_gain": []}
     for size in config.study_sizes:
         counts = {"warm": [], "cold": []}
