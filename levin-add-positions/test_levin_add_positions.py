@@ -184,21 +184,23 @@ def test_a_fit_is_found_reported_and_replayed():
     """With the first examples answered by what a common program does, the bookkeeping is seen at work in a second."""
     triples = np.array([[[5, 17, 86], [13, 55, 58], [40, 87, 94]]])
     replaced = triples * 0 + 1  # three times position 1: whoever writes 1 into weight 1 fits
-    _, fits = search(CONFIG, np.random.default_rng(0), np.concatenate([replaced, triples]))
+    two = np.array([[[1, 1, 1], [1, 1, 1], [2, 2, 2]]])  # whoever writes 1 into weight 1 and 2 into weight 2 fits
+    _, fits = search(CONFIG, np.random.default_rng(0), np.concatenate([replaced, triples, two]))
     assert len(fits) > 100
     assert [fit["run"] for fit in fits] == sorted(fit["run"] for fit in fits)
     for fit in fits:
         machine, bits = execute(CONFIG, fit["code"], fit["limit"])
         assert machine.weights == fit["weights"].tolist()
         assert (machine.age, bits) == (fit["steps"], pytest.approx(fit["bits"]))
-        assert fit["fits"].tolist() == [fit["weights"][1] == 1, (answers(fit["weights"], TRAINING) ==
-                                                                 TRAINING.sum(1)).all()]
+        assert fit["fits"].tolist() == [fit["weights"][1] == 1,
+                                        (answers(fit["weights"], TRAINING) == TRAINING.sum(1)).all(),
+                                        fit["weights"][1:3].tolist() == [1, 2]]
 
 
 def test_a_fit_is_counted_by_where_it_is_wrong():
     cases = {"generalising": RAMP, "wrong_before_the_first": RAMP.copy(), "wrong_after_the_last": RAMP.copy(),
              "wrong_elsewhere": RAMP.copy()}
-    cases["wrong_before_the_first"][0] = 7
+    cases["wrong_before_the_first"][[0, 4]] = 7
     cases["wrong_after_the_last"][95] = 0
     cases["wrong_elsewhere"][[4, 95]] = 0
     fits = [{"run": 10 * i, "code": NATURAL, "steps": 299, "limit": 512, "bits": 24.1, "weights": w,
