@@ -150,7 +150,7 @@ for share, label, colour in sorted(ends, key=lambda end: end[0]):
     height = max(height + 7, share)
     ax.text(study["plain_budget"] * 1.06, height, label, color=colour, va="center", weight="bold", fontsize=9)
 ax.axhline(70, xmax=0.98, **PAPER)
-ax.text(1100, 71.5, "paper's PIPE after 500,000 (from memory)", fontsize=9)
+ax.text(1100, 71.5, "paper's PIPE after 500,000 (figure not certain)", fontsize=9)
 ax.set(xscale="log", xlim=(1000, study["plain_budget"]), ylim=(-3, 103), xlabel="programs evaluated",
        ylabel="runs solved, %", title=TITLE)
 ax.set_xticks([1000, 10_000, 100_000, 500_000], ["1,000", "10,000", "100,000", "500,000"])
