@@ -1,60 +1,88 @@
-"""Run seeds side by side and keep a record of each as it completes: a stop at any moment loses at most what ran."""
+"""Run seeds side by side and keep a record of each as it completes.
+
+A stop at any moment loses at most what was running.
+"""
 
 import fcntl
-import os
+import json
+import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tools import running
-from tools.catalogue import CatalogueError, Failure, Record, Results, Stub, Study, one_line, write_json
+from tools import records, running
+from tools.catalogue import Program, Stub
+from tools.records import Failure, Record, Results, Verification
+from tools.schema import CatalogueError, one_line, shown
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, markup=False)
 
 
 @dataclass(frozen=True)
 class Job:
-    stub: Stub
+    program: Program
     seed: int
-    study: bool
 
     @property
     def label(self):
-        return f"{self.stub.slug} {'study' if self.study else f'seed {self.seed}'}"
+        kind = " study" if self.program.kind == "study" else ""
+        return f"{self.program.stub.slug}{kind} seed {self.seed}"
 
 
-def record(stubs, seeds, study=False, jobs=None, scheduler=None, fresh=False):
-    """Record the missing ones of seeds 0 .. seeds-1 (or the study) of each stub. Returns the failures [(job, why)].
+def record(programs, seeds, jobs=None, scheduler=None, fresh=False, timeout=None):
+    """Record the missing ones of these seeds of each program. Returns the failures [(job, why)].
 
-    Finished records stay: killed and started again it goes on with what is missing. `fresh` replaces the old ones, each
-    as its successor completes.
-    Without `scheduler` the runs are local processes, `jobs` at a time; with one they go to that Dask cluster.
+    Finished records stay: killed and started again it goes on with what is missing. `fresh`
+    replaces the old file when the first new run has ended. Without `scheduler` the runs are local
+    processes, `jobs` at a time; with one they go to that Dask cluster.
     """
-    if study and not (stubs := [stub for stub in stubs if stub.has_study]):
-        raise CatalogueError("none of these stubs has a study; leave out --study to record runs")
+    failures = []
+    started = set()
     with ExitStack() as stack:
-        for stub in stubs:
-            _ = stub.card  # a stub whose card cannot be read would fail in every run
-            stack.enter_context(locked(stub))
-        todo = [job for stub in stubs for job in missing(stub, seeds, study, fresh)]
+        for program in programs:
+            _ = program.stub.card  # a stub whose card cannot be read would fail in every run
+            stack.enter_context(locked(program.stub))
+        todo = [job for program in programs for job in missing(program, seeds, fresh)]
         if not todo:
-            console.print(f"nothing to do: {', '.join(stub.slug for stub in stubs)} complete")
-            return []
-        failures = []
-        for job, outcome, value in on_cluster(todo, scheduler) if scheduler else on_this_machine(todo, jobs):
+            names = ", ".join(shown(program.file) for program in programs)
+            console.print(f"nothing to do: {names} complete")
+        ended = stack.enter_context(closing(outcomes(todo, jobs, scheduler, timeout)))
+        for job, outcome, value in ended:
+            keep(job, outcome, value, fresh and job.program not in started)
+            started.add(job.program)
+            failures += [] if outcome == "ok" else [(job, value)]
+    return failures
+
+
+def outcomes(todo, jobs, scheduler=None, timeout=None):
+    """Yield (job, "ok" | "failed", record | why) as runs end, each of them told."""
+    if not todo:
+        return
+    if scheduler is None:
+        runs = local(todo, jobs, timeout)
+    else:
+        runs = on_cluster(todo, scheduler, timeout)
+    with closing(runs):
+        for job, outcome, value in runs:
             if outcome == "ok" and (wrong := unusable(value)):
-                outcome, value = "failed", wrong
-            keep(job, outcome, value)
-            if outcome == "ok":
-                console.print(f"{job.label}: {value['seconds']:.1f} s, {value['peak_memory_mb']:.0f} MB")
-            else:
-                failures.append((job, value))
-                console.print(f"{job.label}: left out, {value}")
-        return failures
+                outcome = "failed"
+                value = wrong
+            tell(job, outcome, value)
+            yield job, outcome, value
+
+
+def tell(job, outcome, value):
+    if outcome == "ok":
+        cost = f"{value['processor_seconds']:.1f} s of one core"
+        console.print(f"{job.label}: {cost}, {value['peak_memory_mb']:.0f} MB")
+    else:
+        console.print(f"{job.label}: left out, {value}")
 
 
 @contextmanager
@@ -68,130 +96,205 @@ def locked(stub):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise CatalogueError(f"{stub.slug} is being recorded by another process; wait for it or end it") from None
+            wrong = f"{stub.slug} is being recorded by another process"
+            raise CatalogueError(f"{wrong}; wait for it or end it") from None
         yield
 
 
-def missing(stub, seeds, study, fresh):
-    """The jobs without a record, or all when `fresh`. Raises CatalogueError when old records are of other code."""
-    old = None if fresh else load(stub, study)
-    if old and old.code != stub.code:
-        raise CatalogueError(
-            f"{stub.slug}: its {'study' if study else 'records'} came from other code than "
-            f"{stub.script.name} holds now and cannot be mixed; add --fresh to replace them"
-        )
-    if study:
-        return [] if old else [Job(stub, 0, True)]
+def missing(program, seeds, fresh):
+    """The jobs without a record, or all when `fresh`. CatalogueError for records of other code."""
+    old = None if fresh else records.read(program.file)
+    if old and old.code != program.code_hash:
+        wrong = f"{shown(program.file)} holds records of other code than today's"
+        remedy = "python3 -m tools verify can show that they agree; --fresh replaces them"
+        raise CatalogueError(f"{wrong}; {remedy}")
     have = {r.seed for r in old.records} if old else set()
-    return [Job(stub, seed, False) for seed in range(seeds) if seed not in have]
-
-
-def path_of(stub, study):
-    return stub.folder / ("study.json" if study else "results.json")
-
-
-def load(stub, study):
-    """The records on disk now, not as they were when the stub was first read."""
-    stub = Stub(stub.folder)
-    return stub.study if study else stub.results
+    return [Job(program, seed) for seed in seeds if seed not in have]
 
 
 def unusable(record):
-    """Why a run's record cannot be kept, or None: metrics have to be plain numbers (or lists of them, of a study)."""
+    """Why a run's record cannot be kept, or None."""
     try:
-        Record(**record)
+        Record(**record, code="today")
     except ValidationError as error:
         return f"its record is unusable: {one_line(error)}"
+    curve = [v for name, v in record["metrics"].items() if name.startswith("curve.")]
+    points = max((len(v) for v in curve if isinstance(v, list)), default=0)
+    if points > records.CURVE_POINTS:
+        return f"its curve has {points} points; at most {records.CURVE_POINTS}"
     return None
 
 
-def keep(job, outcome, value):
-    """Write what came back at once: a record, or for a seed that failed the reason why it has none."""
-    identity = {"slug": job.stub.slug, "code": job.stub.code}
-    if Stub(job.stub.folder).code != job.stub.code:
-        raise CatalogueError(f"{job.stub.script.name} changed while it ran; start again with --fresh")
-    if job.study:
-        if outcome == "ok":
-            write_json(path_of(job.stub, True), Study(**identity, **value))
-        return
-    try:
-        old = load(job.stub, False)
-    except CatalogueError:
-        old = None
-    if old is None or old.code != job.stub.code:  # unreadable or of other code only after --fresh: now they are gone
-        old = Results(**identity)
-    records = [r for r in old.records if r.seed != job.seed]
+def keep(job, outcome, value, afresh):
+    """Write what came back at once: a record, or for a seed that failed the reason why."""
+    program = job.program
+    unchanged(program)
+    old = None if afresh else records.read(program.file)
+    if old is None:
+        old = Results(slug=program.stub.slug, program=program.kind, code=program.code_hash)
+    done = [r for r in old.records if r.seed != job.seed]
     failed = [f for f in old.failed if f.seed != job.seed]
     if outcome == "ok":
-        records.append(Record(**value))
+        done.append(Record(**value, code=program.code_hash))
     else:
         failed.append(Failure(seed=job.seed, why=value))
-    by_seed = {"key": lambda item: item.seed}
-    write_json(
-        path_of(job.stub, False),
-        Results(**identity, records=sorted(records, **by_seed), failed=sorted(failed, **by_seed)),
-    )
+    done.sort(key=lambda item: item.seed)
+    failed.sort(key=lambda item: item.seed)
+    update = {"records": done, "failed": failed}
+    records.write(program.file, old.model_copy(update=update))
 
 
-def on_this_machine(todo, jobs):
-    """Yield (job, "ok" | "failed", record | why) as local processes end, with a progress bar for each that runs."""
+def unchanged(program):
+    """Raise CatalogueError when the program on disk is another one than that which ran."""
+    if Stub(program.stub.folder).program(program.kind).code_hash != program.code_hash:
+        raise CatalogueError(f"{program.script.name} changed while it ran; start again")
+
+
+def verify(program, count, jobs=None):
+    """Run `count` recorded seeds again with today's code and compare every metric bit for bit.
+
+    Where all agree the file is marked as verified with this code, and its records count again;
+    each keeps the hash it was made with. Returns what differs, as lines; then nothing is written.
+    """
+    with locked(program.stub):
+        old = records.read(program.file)
+        if old is None or not old.records:
+            raise CatalogueError(f"{shown(program.file)} holds no records to verify")
+        code = program.code_hash  # before the runs
+        before = {record.seed: record for record in spread_out(old.records, count)}
+        wrong = []
+        with closing(outcomes([Job(program, seed) for seed in before], jobs)) as ended:
+            for job, outcome, value in ended:
+                lines = [value] if outcome != "ok" else differences(before[job.seed], value)
+                wrong += [f"{job.label}: {line}" for line in lines]
+        unchanged(program)
+        if not wrong:
+            verified = [*old.verified, Verification(code=code, seeds=sorted(before))]
+            update = {"code": code, "verified": verified}
+            records.write(program.file, old.model_copy(update=update))
+    return wrong
+
+
+def spread_out(items, count):
+    """`count` of the items, from the first to the last, evenly."""
+    count = min(count, len(items))
+    if count == 1:
+        return items[:1]
+    return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
+
+
+def differences(old, new):
+    """What a new run of a recorded seed has otherwise, timings aside."""
+    again = json.loads(json.dumps(new))
+    for what, was, now in (
+        ("setting", old.config, again["config"]),
+        ("metric", old.metrics, again["metrics"]),
+    ):
+        for name in sorted({*was, *now}):
+            if name.endswith(records.TIMING):
+                continue
+            before = was.get(name, "missing")
+            after = now.get(name, "missing")
+            if before != after:
+                yield f"{what} {name} was {str(before)[:60]} and is {str(after)[:60]}"
+
+
+def local(todo, jobs, timeout):
+    """Yield (job, "ok" | "failed", record | why) as local processes end, a bar for each of them."""
     bars = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[message]}"),
+        TextColumn("{task.fields[message]}", markup=False),
         TimeElapsedColumn(),
         console=console,
         transient=True,
     )
-
-    def work(job):
-        bar = bars.add_task(job.label, total=1.0, message="")
-        try:
-            return "ok", running.run_stub(
-                job.stub.script,
-                job.seed,
-                job.study,
-                progress=lambda fraction, message: bars.update(bar, completed=fraction, message=message[:60]),
-            )
-        except running.RunFailed as error:
-            return "failed", str(error)
-        finally:
-            bars.remove_task(bar)
-
-    pool = ThreadPoolExecutor(jobs or os.cpu_count())
+    pool = ThreadPoolExecutor(jobs or running.usable_cores())
     with bars:
-        futures = {pool.submit(work, job): job for job in todo}
+        futures = {pool.submit(run_one, job, bars, timeout): job for job in todo}
         try:
             for future in as_completed(futures):
                 yield futures[future], *future.result()
         finally:  # also on Ctrl-C, or when a record cannot be written
             pool.shutdown(wait=False, cancel_futures=True)
-            running.end_all()
+            while not all(future.done() for future in futures):
+                running.end_all()
+                time.sleep(0.02)
 
 
-def on_cluster(todo, address):
-    """Yield the same as on_this_machine from a Dask cluster. Its workers need numpy and dask, not this tree."""
+def run_one(job, bars, timeout):
+    """The outcome of a run on this machine, with a bar for as long as it lasts."""
+    bar = bars.add_task(job.label, total=1.0, message="")
+
+    def show(fraction, message):
+        bars.update(bar, completed=fraction, message=message[:60])
+
     try:
-        import cloudpickle
-        import distributed
-    except ImportError:
-        raise CatalogueError("--scheduler needs dask.distributed: pip install '.[cluster]'") from None
-    cloudpickle.register_pickle_by_value(running)
-    try:
-        client = distributed.Client(address, timeout="10s")
-    except (OSError, ValueError) as error:
-        raise CatalogueError(f"no Dask scheduler at {address}: {error}") from None
+        return "ok", running.run_program(job.program.script, job.seed, show, timeout)
+    except running.RunFailed as error:
+        return "failed", str(error)
+    finally:
+        bars.remove_task(bar)
+
+
+# What a worker evaluates. It has numpy and dask, not this tree, so that running.py goes as text.
+ON_WORKER = "exec(source, globals()) or run_bundle(archive, script, seed, timeout)"
+
+
+def on_cluster(todo, address, timeout):
+    """Yield the same from a Dask cluster; at the end CatalogueError for what it could not run.
+
+    What a worker could not do for reasons of its own is no failure of the seed.
+    """
+    client = connected(address)
+    from distributed import as_completed as as_they_end
+
     with client:
-        archives = {job.stub.slug: client.scatter(running.bundle(job.stub.script)) for job in todo}
-        futures = {
-            client.submit(
-                running.run_bundle, archives[job.stub.slug], job.stub.script.name, job.seed, job.study, pure=False
-            ): job
-            for job in todo
-        }
-        for future in distributed.as_completed(futures):
+        futures = submitted(client, todo, timeout)
+        lost = []
+        for future in as_they_end(futures):
+            job = futures[future]
             try:
                 outcome = future.result()
-            except Exception as error:  # the worker died, or could not run Python: one seed less, the others go on
-                outcome = "failed", f"worker: {error!r}".splitlines()[0]
-            yield futures[future], *outcome
+            except Exception as error:
+                lost.append(f"{job.label}: {type(error).__name__} {one_line(error)}")
+            else:
+                yield job, *outcome
+    if lost:
+        wrong = f"the cluster could not run {len(lost)} of {len(todo)} seeds ({lost[0][:300]})"
+        raise CatalogueError(f"{wrong}; start again, what came back is kept")
+
+
+def connected(address):
+    """A client of the Dask scheduler at an address."""
+    try:
+        import distributed
+    except ImportError:
+        remedy = "pip install '.[cluster]'"
+        raise CatalogueError(f"--scheduler needs dask.distributed: {remedy}") from None
+    try:
+        return distributed.Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        wrong = f"no Dask scheduler at {address}: {one_line(error)}"
+        raise CatalogueError(f"{wrong}; start one with: dask scheduler") from None
+
+
+def submitted(client, todo, timeout):
+    """The futures {future: job} of the runs; each program's files go to the cluster once."""
+    warnings.filterwarnings("ignore", "Sending large graph")  # a program's data, sent once
+    source = Path(running.__file__).read_text("utf-8")
+    archives = {}
+    futures = {}
+    for job in todo:
+        script = job.program.script
+        if script not in archives:  # as a task, so that it is made again when its worker is lost
+            archives[script] = client.submit(bytes, running.bundle(script), pure=False)
+        names = {
+            "source": source,
+            "archive": archives[script],
+            "script": f"{script.parent.name}/{script.name}",
+            "seed": job.seed,
+            "timeout": timeout,
+        }
+        futures[client.submit(eval, ON_WORKER, names, pure=False)] = job
+    return futures
