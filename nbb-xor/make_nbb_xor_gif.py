@@ -1,227 +1,321 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib", "pillow"]
+# dependencies = ["numpy>=1.26", "matplotlib", "pillow"]
 # ///
-"""The animation of the Neural Bucket Brigade on XOR: coins run backwards along the path that fired."""
+"""The animation of the Neural Bucket Brigade on XOR: coins run back along the path that fired."""
+
 import argparse
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from nbb_xor import PATTERNS, QUICK, TARGETS, BucketBrigade, Config, train
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import FancyBboxPatch
 from PIL import Image
 
-from nbb_xor import PATTERNS, QUICK, TARGETS, Config, Variant, train
-
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
 plt.switch_backend("Agg")
-plt.rcParams.update({
-    "figure.figsize": (8, 4.5), "figure.dpi": 100, "savefig.dpi": 150, "figure.constrained_layout.use": True,
-    "figure.facecolor": "white", "savefig.facecolor": "white", "font.family": "DejaVu Sans", "font.size": 10,
-    "axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 10,
-    "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "lines.linewidth": 1.6})
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK, GREY = (  # Okabe and Ito's colours, safe for the colour-blind
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
-PAPER = {"color": BLACK, "linestyle": "--", "linewidth": 1.2}  # the paper's own figure, wherever one is known
+plt.rcParams.update({"figure.figsize": (8, 4.5), "figure.dpi": 100, "savefig.dpi": 150})
+plt.rcParams.update({"figure.facecolor": "white", "savefig.facecolor": "white"})
+plt.rcParams.update({"figure.constrained_layout.use": True, "lines.linewidth": 1.6})
+plt.rcParams.update({"font.family": "DejaVu Sans", "font.size": 10, "legend.frameon": False})
+plt.rcParams.update({"axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlepad": 10})
+plt.rcParams.update({"axes.titlelocation": "left"})
+plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
+BLACK, GREY, ORANGE, YELLOW = "#000000", "#999999", "#E69F00", "#F0E442"  # Okabe and Ito's colours,
+SKY, BLUE, GREEN, RED, PINK = "#56B4E9", "#0072B2", "#009E73", "#D55E00", "#CC79A7"  # told by all
+PAPER = {"color": BLACK, "linestyle": "--", "linewidth": 1.2}  # for the paper's own figures
 flags = argparse.ArgumentParser(description=__doc__)
 flags.add_argument("--seed", type=int, default=0, help="seed of the run that the pictures show")
-flags.add_argument("--quick", action="store_true", help="pictures of a quick run: they prove the code")
-flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, help="folder to write into")
+flags.add_argument("--quick", action="store_true", help="draw a quick run: it proves the code")
+flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, help="folder")
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-INPUTS, HIDDEN = [(2.1, 7.0), (2.1, 4.8), (2.1, 2.6)], [(5.6, 7.2), (5.6, 4.8), (5.6, 2.4)]
+INPUTS = [(2.1, 7.0), (2.1, 4.8), (2.1, 2.6)]
+HIDDEN = [(5.6, 7.2), (5.6, 4.8), (5.6, 2.4)]
 OUTPUTS = [(9.0, 5.9), (9.0, 3.7)]
 REWARD = (11.0, 4.8)
-STRIP = LinearSegmentedColormap.from_list("strip", ["#F0B89A", GREEN])  # from never right to always right
-LIGHT = {True: "#CDEBE0", False: "#F8DCCB"}  # a cell of the truth table: right or wrong
+LOST = 0.28  # where on the x axis a coin leaves the net
+STRIP = LinearSegmentedColormap.from_list("strip", ["#F0B89A", GREEN])  # never to always right
+PALE = {True: "#CDEBE0", False: "#F8DCCB"}  # of a right and of a wrong answer
 INK = {True: GREEN, False: RED}
+DARK = "#555555"
 
 
-def record(config, seed):
-    """The life of the net with the median time to 50 in a row (or to less, if none gets there).
+# ---- the life of one net ----
+class Filmed(BucketBrigade):
+    """Nets whose weights are kept before every presentation, with the pattern shown to each."""
 
-    life[n - 1] is the net after n presentations and how it takes the pattern that comes next, before it learns from it:
-    (pattern, hidden winner, answers (4,), weights (3, 3), weights (6, 2)).
-    """
-    nets, drawn = [], []
+    def __init__(self, *weights_and_rates):
+        super().__init__(*weights_and_rates)
+        self.film = []
+        Filmed.last = self
 
-    def keep(_, pattern, right, brigade):
-        drawn.append(pattern)
-        nets.append((brigade.answers(), brigade.to_hidden.copy(), brigade.to_output.copy()))
-
-    def life(s):
-        entries = zip(drawn[1:], nets[:-1], strict=True)
-        return [(now[s], (PATTERNS[now[s]] @ net[1][:, :, s]).argmax(), *(part[..., s] for part in net))
-                for now, net in entries]
-
-    watched = replace(config, follow=config.presentations)  # go on to the cap: we want to see what becomes of it
-    outcome = train(watched, np.random.SeedSequence(seed).spawn(2)[0], (3,), [Variant()], callback=keep)
-    for name, words in (("stable50", "fifty in a row"), ("stable4", "four in a row"), ("first", "and so far")):
-        when = outcome[name][0]
-        if when.any():
-            solved = np.flatnonzero(when)
-            net = solved[np.argsort(when[solved], kind="stable")[len(solved) // 2]]
-            return life(net), outcome["first"][0][net], when[net], words
-    return life(0), len(nets) - 1, len(nets) - 1, "not found yet"
+    def present(self, pattern, target):
+        shown = (2 * pattern[0] + pattern[1]).astype(int)  # (N,)
+        self.film.append((shown, self.to_hidden.copy(), self.to_output.copy()))
+        super().present(pattern, target)
 
 
-def path_of(entry):
-    """Whom the coins pass, from the winning output on: [(units, weight of the first connection)]."""
-    pattern, hidden, answers, to_hidden, to_output = entry
-    output = answers[pattern]
-    active = np.flatnonzero(PATTERNS[pattern])
-    routes = [([OUTPUTS[output], INPUTS[i]], to_output[i, output]) for i in active]
-    fed = PATTERNS[pattern] * to_hidden[:, hidden]
-    return routes + [([OUTPUTS[output], HIDDEN[hidden], INPUTS[i]],
-                      to_output[3 + hidden, output] * fed[i] / fed.sum() * 1.5) for i in active]
+@dataclass
+class Life:
+    """One net after n = 0, 1, 2 ... presentations, and the pattern that comes next."""
+
+    shown: np.ndarray  # (T,)
+    to_hidden: np.ndarray  # (T, 3, 3)
+    to_output: np.ndarray  # (T, 6, 2)
+    first: int  # presentations until its first solution
+    lasting: int  # and until it has been right `many` times in a row
+    many: int
+
+    def __post_init__(self):
+        self.hidden = np.einsum("pi,tih->tph", PATTERNS, self.to_hidden).argmax(2)  # (T, 4) winners
+        sums = np.einsum("pi,tio->tpo", PATTERNS, self.to_output[:, :3])  # (T, 4, 2)
+        sums += np.take_along_axis(self.to_output[:, 3:], self.hidden[..., None], 1)
+        self.answers = sums.argmax(2)  # (T, 4)
+        self.right = self.answers == TARGETS  # (T, 4)
+        self.end = min(len(self.shown) - 1, self.lasting + (self.lasting - self.first) // 3 + 1)
+
+    def answers_right(self, n):
+        """Say whether it is right about the pattern that comes next."""
+        return bool(self.right[n, self.shown[n]])
 
 
-def answers_right(entry):
-    """Whether the net answers the presented pattern right."""
-    return entry[2][entry[0]] == TARGETS[entry[0]]
+def typical_life(config, seed):
+    """Film the nets of run() again and return the one with the median time to fifty in a row."""
+    stream = np.random.SeedSequence(seed).spawn(3)[0]
+    right = train(config, stream, 3, lambda *_: None, Filmed)  # (T, N)
+    total = np.pad(right, ((1, 0), (0, 0))).cumsum(0)  # (T + 1, N)
+    net, lasting, many = 0, len(right) - 1, 0
+    for many in (50, 4, 1):
+        reached = total[many:] - total[:-many] == many  # (T + 1 - many, N)
+        nets = np.flatnonzero(reached.any(0))
+        if nets.size:
+            times = reached[:, nets].argmax(0) + many
+            middle = np.argsort(times, kind="stable")[nets.size // 2]
+            net, lasting = nets[middle], times[middle]
+            break
+    shown, to_hidden, to_output = (np.array(part)[..., net] for part in zip(*Filmed.last.film))
+    first = min(right[:, net].argmax() + 1, len(right) - 1)
+    return Life(shown, to_hidden, to_output, first, min(lasting, len(right) - 1), many)
 
 
-def coins(ax, entry, phase):
-    """Coins under way; each leaves a little after the one before it, and what reaches an input is lost."""
-    right = answers_right(entry)
-    for r, (route, weight) in enumerate(path_of(entry)):
-        stops = np.array(([REWARD] if right else []) + route + [(0.28, route[-1][1])])
-        steps = np.hypot(*np.diff(stops, axis=0).T)
-        for k in range(int(round(3 * float(weight)))):
-            done = (phase - 0.13 * k - 0.04 * r) * (1.0 if right else 0.85)
+# ---- one frame; stages: 0 a pattern is shown, 1 hidden units fire, 2 outputs fire, 3 all pay ----
+def draw_connections(ax, life, n, stage):
+    """Draw each connection as wide as its weight, and coloured where it made a unit fire."""
+    shown = life.shown[n]
+    hidden, output = life.hidden[n, shown], life.answers[n, shown]
+    layers = (
+        (INPUTS, HIDDEN, life.to_hidden[n], PATTERNS[shown] == 1, hidden, stage >= 1),
+        (INPUTS, OUTPUTS, life.to_output[n, :3], PATTERNS[shown] == 1, output, stage >= 2),
+        (HIDDEN, OUTPUTS, life.to_output[n, 3:], np.arange(3) == hidden, output, stage >= 2),
+    )
+    dark = INK[life.answers_right(n)] if stage >= 3 else DARK
+    for senders, receivers, weights, sends, winner, begun in layers:
+        for (i, j), weight in np.ndenumerate(weights):
+            on = begun and sends[i] and j == winner
+            style = {"color": dark if on else "#D4D4D4", "zorder": 2 if on else 1}
+            ax.plot(*zip(senders[i], receivers[j]), lw=5 * weight, solid_capstyle="round", **style)
+
+
+def cases(life, n):
+    """Name the patterns for which each hidden unit fires."""
+    names = [f"{x1:.0f}{x2:.0f}" for x1, x2, _ in PATTERNS]
+    return ["\n".join(np.array(names)[life.hidden[n] == unit]) for unit in range(3)]
+
+
+def draw_units(ax, life, n, stage):
+    """Draw the eight units, those that fire filled."""
+    shown = life.shown[n]
+    pattern, output = PATTERNS[shown], life.answers[n, shown]
+    on_hidden = (np.arange(3) == life.hidden[n, shown]) & (stage >= 1)
+    on_output = (np.arange(2) == output) & (stage >= 2)
+    color = INK[life.answers_right(n)] if stage >= 3 else BLACK
+    groups = (
+        (INPUTS, pattern == 1, [f"{x:.0f}" for x in pattern], BLACK, 13),
+        (HIDDEN, on_hidden, cases(life, n) if n == life.end else [""] * 3, BLACK, 12),
+        (OUTPUTS, on_output, "01", color, 13),
+    )
+    for places, fires, names, ink, size in groups:
+        for place, on, name in zip(places, fires, names):
+            edge = ink if on else GREY
+            fill = ink if on else "white"
+            ax.add_patch(plt.Circle(place, 0.46, fc=fill, ec=edge, lw=1.8, zorder=4))
+            where = {"ha": "center", "va": "center_baseline", "linespacing": 1.0, "zorder": 5}
+            letters = "white" if on else "#666666"
+            ax.text(*place, name, color=letters, weight="bold", fontsize=size, **where)
+
+
+def draw_box(ax, corner, size, fill, edge):
+    """Draw a rectangle with round corners."""
+    shape = "round,pad=0,rounding_size=0.18"
+    ax.add_patch(FancyBboxPatch(corner, *size, boxstyle=shape, fc=fill, ec=edge, lw=1.6, zorder=4))
+
+
+def draw_reward(ax, right, stage):
+    """Draw the source of substance, which pays right answers at stage 3."""
+    word, color = "reward", GREY
+    if stage >= 3:
+        word, color = ("pays" if right else "no pay"), INK[right]
+    paid = stage >= 3 and right
+    draw_box(ax, (10.35, 4.35), (1.3, 0.9), GREEN if paid else "white", color)
+    ink = "white" if paid else color
+    ax.text(*REWARD, word, ha="center", va="center", weight="bold", color=ink, zorder=5)
+
+
+def routes(life, n):
+    """Return the stops of the coins and how many there are: [(stops, amount)]."""
+    shown = life.shown[n]
+    hidden, output = life.hidden[n, shown], life.answers[n, shown]
+    start = [REWARD] if life.answers_right(n) else []
+    fed = PATTERNS[shown] * life.to_hidden[n, :, hidden]  # (3,)
+    found = []
+    for i in np.flatnonzero(PATTERNS[shown]):
+        end = [INPUTS[i], (LOST, INPUTS[i][1])]
+        amount = life.to_output[n, 3 + hidden, output] * fed[i] / fed.sum()
+        found.append(([*start, OUTPUTS[output], *end], life.to_output[n, i, output]))
+        found.append(([*start, OUTPUTS[output], HIDDEN[hidden], *end], 1.5 * amount))
+    return found
+
+
+def draw_coins(ax, life, n, phase):
+    """Draw the coins under way at a phase from 0 to 1.5; what reaches an input is lost."""
+    for r, (stops, amount) in enumerate(routes(life, n)):
+        stops = np.array(stops)
+        legs = np.hypot(*np.diff(stops, axis=0).T)  # lengths
+        milestones = np.concatenate([[0], legs.cumsum()])
+        for k in range(round(3 * amount)):
+            done = phase - 0.13 * k - 0.04 * r
             if 0 < done < 1:
-                way = done * steps.sum()
-                leg = min(np.searchsorted(np.cumsum(steps), way), len(steps) - 1)
-                start, end = stops[leg], stops[leg + 1]
-                x, y = start + (end - start) * (way - steps[:leg].sum()) / steps[leg]
-                ax.add_patch(plt.Circle((x, y), 0.16, fc=YELLOW, ec="#B87A00", lw=1.4, zorder=8))
+                place = [np.interp(done * legs.sum(), milestones, axis) for axis in stops.T]
+                ax.add_patch(plt.Circle(place, 0.16, fc=YELLOW, ec="#B87A00", lw=1.4, zorder=8))
 
 
-def draw(figure, life, n, first, end, caption, stage, phase):
-    """One frame: the net after n presentations. stage 0: the next pattern, 1: hidden units fire, 2: outputs, 3: pay."""
+def draw_table(ax, life, n):
+    """List the answers to all four patterns; the one that is shown has a frame."""
+    style = {"va": "center", "zorder": 5}
+    ax.text(14.0, 7.75, f"presentations: {n}", ha="center", weight="bold", **style)
+    for k, (x1, x2, _) in enumerate(PATTERNS):
+        y, right = 6.2 - 1.3 * k, bool(life.right[n, k])
+        edge = BLACK if k == life.shown[n] else "none"
+        draw_box(ax, (12.35, y), (3.3, 1.1), PALE[right], edge)
+        ax.text(12.6, y + 0.52, f"{x1:.0f} xor {x2:.0f} ?", fontsize=12, **style)
+        answer = f"{life.answers[n, k]} {'✓' if right else '✗'}"
+        style_of_answer = style | {"ha": "right", "weight": "bold", "color": INK[right]}
+        ax.text(15.4, y + 0.52, answer, fontsize=14, **style_of_answer)
+
+
+def draw_strip(ax, life, n):
+    """Tell what became of the first solution: green while all four answers were right."""
+    ax.add_patch(plt.Rectangle((0.7, 0.85), 14.9, 0.42, fc="#F4F4F4", ec="none"))
+    words = "since the first solution: green while all four are right"
+    ax.text(0.7, 1.35, words, va="bottom", color=DARK)
+    if n < life.first:
+        return
+    solved = life.right[life.first : n + 1].all(1)
+    columns = np.arange(len(solved)) * 360 // (life.end - life.first + 1)
+    image = np.bincount(columns, solved) / np.maximum(np.bincount(columns), 1)  # (columns,)
+    extent = (0.7, 0.7 + 14.9 * len(image) / 360, 0.85, 1.27)
+    style = {"cmap": STRIP, "vmin": 0, "vmax": 1, "interpolation": "nearest", "aspect": "auto"}
+    ax.imshow(image[None], extent=extent, zorder=3, **style)
+
+
+def draw(figure, life, n, stage, phase, caption):
+    """Draw the net after n presentations."""
     figure.clear()
     ax = figure.add_axes((0, 0, 1, 1))
+    title = "Paid only for right answers, coins run back, and XOR comes to stay"
+    ax.text(0.3, 8.62, title, fontsize=13.5, weight="bold", va="center")
+    ax.add_patch(plt.Rectangle((0, 1.9), 0.55, 5.9, fc="#E4E4E4", ec="none"))
+    ax.text(LOST, 5.9, "lost", rotation=90, ha="center", va="center", color=DARK)
+    for (x, _), name in zip(
+        (INPUTS[0], HIDDEN[0], OUTPUTS[0]), ("inputs", "hidden units", "outputs")
+    ):
+        ax.text(x, 8.0, name, ha="center", va="center", color=DARK)
+    for (x, y), name in zip(INPUTS, ("$x_1$", "$x_2$", "always")):
+        ax.text(x - 0.45, y + 0.47, name, ha="right", va="center", color=DARK)
+    draw_connections(ax, life, n, stage)
+    draw_units(ax, life, n, stage)
+    draw_reward(ax, life.answers_right(n), stage)
+    if stage >= 3:
+        draw_coins(ax, life, n, phase)
+    draw_table(ax, life, n)
+    draw_strip(ax, life, n)
+    ax.text(8.0, 0.42, caption, ha="center", va="center", fontsize=12)
     ax.set(xlim=(0, 16), ylim=(0, 9))
     ax.axis("off")
-    entry = life[n - 1]
-    pattern, hidden, answers, to_hidden, to_output = entry
-    output, right = answers[pattern], answers_right(entry)
-    ax.text(0.3, 8.62, "XOR by bucket brigade: coins run backwards along the path that fired", fontsize=13.5,
-            weight="bold", va="center")
-    ax.add_patch(plt.Rectangle((0, 1.9), 0.55, 5.9, fc="#E4E4E4", ec="none"))
-    ax.text(0.26, 5.9, "lost", rotation=90, ha="center", va="center", fontsize=11, color="#555555")
-    for (x, _), name in zip((INPUTS[0], HIDDEN[0], OUTPUTS[0]), ("inputs", "hidden units", "outputs"), strict=True):
-        ax.text(x, 8.0, name, ha="center", va="center", fontsize=10.5, color="#555555")
-    for i, a in enumerate(INPUTS + HIDDEN):
-        active = stage >= 1 if i < 3 else stage >= 2
-        sends = active and (PATTERNS[pattern][i] == 1 if i < 3 else hidden == i - 3)
-        edges = [(b, to_hidden[i, j], sends and hidden == j) for j, b in enumerate(HIDDEN)] if i < 3 else []
-        edges += [(b, to_output[i, j], sends and output == j and stage >= 2) for j, b in enumerate(OUTPUTS)]
-        for b, weight, on in edges:
-            ax.plot(*zip(a, b, strict=True), color=(INK[right] if stage >= 3 else "#555555") if on else "#D4D4D4",
-                    lw=5 * float(weight), zorder=2 if on else 1, solid_capstyle="round")
-    cases = ["\n".join(served) if n == end else "" for served in serves(entry)]
-    on_hidden = [stage >= 1 and hidden == j for j in range(3)]
-    on_output = [stage >= 2 and output == j for j in range(2)]
-    groups = ((INPUTS, PATTERNS[pattern] == 1, [f"{v:.0f}" for v in PATTERNS[pattern]]), (HIDDEN, on_hidden, cases),
-              (OUTPUTS, on_output, "01"))
-    for places, fires, names in groups:
-        for place, on, name in zip(places, fires, names, strict=True):
-            fill = (INK[right] if places is OUTPUTS and stage >= 3 else BLACK) if on else "white"
-            ax.add_patch(plt.Circle(place, 0.46, fc=fill, ec=fill if on else GREY, lw=1.8, zorder=4))
-            ax.text(*place, name, color="white" if on else "#666666", ha="center", va="center_baseline", weight="bold",
-                    fontsize=12 if places is HIDDEN else 13, linespacing=1.0, zorder=5)
-    for (x, y), name in zip(INPUTS, ("$x_1$", "$x_2$", "always"), strict=True):
-        ax.text(x - 0.45, y + 0.47, name, ha="right", va="center", fontsize=10.5, color="#555555")
-    paid = stage >= 3 and right
-    ax.add_patch(FancyBboxPatch((10.35, 4.35), 1.3, 0.9, boxstyle="round,pad=0,rounding_size=0.2", zorder=4,
-                                fc=GREEN if paid else "white", ec=INK[right] if stage >= 3 else GREY, lw=1.8))
-    word = ("pays" if right else "no pay") if stage >= 3 else "reward"
-    ax.text(11.0, 4.8, word, ha="center", va="center", fontsize=11, weight="bold", zorder=9 if not paid else 5,
-            color="white" if paid else RED if stage >= 3 else GREY)
-    if phase is not None:
-        coins(ax, entry, phase)
-    ax.text(14.0, 7.75, f"presentations: {n}", ha="center", va="center", fontsize=10.5, weight="bold")
-    for k, (x1, x2, _) in enumerate(PATTERNS):
-        y, good = 6.2 - 1.3 * k, answers[k] == TARGETS[k]
-        shown = k == pattern
-        ax.add_patch(FancyBboxPatch((12.35, y), 3.3, 1.1, boxstyle="round,pad=0,rounding_size=0.18", fc=LIGHT[good],
-                                    ec=BLACK if shown else "none", lw=1.6))
-        ax.text(12.6, y + 0.52, f"{x1:.0f} xor {x2:.0f} ?", va="center", fontsize=12)
-        ax.text(15.4, y + 0.52, f"{answers[k]} {'✓' if good else '✗'}", va="center", ha="right", fontsize=14,
-                weight="bold", color=INK[good])
-    strip(ax, life, n, first, end)
-    ax.text(8.0, 0.42, caption, ha="center", va="center", fontsize=12)
 
 
-def serves(entry):
-    """The patterns for which each hidden unit fires, in words."""
-    wins = (PATTERNS @ entry[3]).argmax(1)
-    return [[f"{x1:.0f}{x2:.0f}" for (x1, x2, _), winner in zip(PATTERNS, wins, strict=True) if winner == j]
-            for j in range(3)]
+# ---- all frames ----
+def lesson(n, words, steps):
+    """Show a presentation tick by tick: (n, stage, phase, caption, milliseconds) of each frame."""
+    yield n, 0, 0, "A pattern is shown", 400
+    for stage in (1, 2):
+        yield (
+            n,
+            stage,
+            0,
+            "In each group the unit that gets most fires and silences the others",
+            350,
+        )
+    for k in range(steps):
+        yield n, 3, 1.5 * (k + 0.5) / steps, words, 1300 // steps // 10 * 10
 
 
-def strip(ax, life, n, first, end):
-    """From the first solution on: green where all four answers were right, the mean of a few presentations a column."""
-    ax.add_patch(plt.Rectangle((0.7, 0.85), 14.9, 0.42, fc="#F4F4F4", ec="none"))
-    if n >= first:
-        solved = np.array([(entry[2] == TARGETS).all() for entry in life[first - 1:n]], float)
-        columns = np.minimum(np.arange(len(solved)) * 360 // max(end - first + 1, 1), 359)
-        counts = np.bincount(columns)
-        image = (np.bincount(columns, solved) / np.maximum(counts, 1))[None]
-        ax.imshow(image, extent=(0.7, 1.2 + 14.4 * len(image[0]) / 360, 0.85, 1.27), aspect="auto", cmap=STRIP, vmin=0,
-                  vmax=1, interpolation="nearest", zorder=3)
-        ax.set(xlim=(0, 16), ylim=(0, 9))
-    text = f"since the first solution: green while all four are right ({n - first} presentations)"
-    ax.text(0.7, 1.35, text if n >= first else "since the first solution:", fontsize=10.5, va="bottom", color="#555555")
+def sweep(start, end, many, words):
+    """Hurry from one presentation to another."""
+    for k, n in enumerate(np.unique(np.linspace(start, end, many).astype(int))):
+        yield n, 3, 0.3 + 0.17 * (k % 5), words, 110
 
 
-def frames(life, first, when, end, words):
-    """(presentation, caption, stage, phase of the coins, milliseconds) of every frame, in order."""
-    rights = [answers_right(entry) and entry[0] in (1, 2) for entry in life]
-    wrongs = [not answers_right(entry) for entry in life]
-    scenes = ((rights, "Right: paid from outside, every winner pays those that made it fire"),
-              (wrongs, "Wrong: not paid, yet the winners pay all the same: this path gets poorer"))
-    steps, n = 4 if flags.quick else 15, 0
-    for found, words_paid in scenes:
-        n = n + 1 + found[n:].index(True)
-        yield n, "A pattern is shown", 0, None, 400
-        for stage in (1, 2):
-            yield n, "In each group the unit with the largest input fires and silences the others", stage, None, 330
-        for k in range(steps):
-            yield n, words_paid, 3, 1.5 * (k + 0.5) / steps, 1200 // steps // 10 * 10
-    def drift(k):
-        return 0.3 + 0.17 * (k % 5)
-
-    many = 3 if flags.quick else 22
-    slow = np.unique(np.linspace(1, max(first - 1, 1), many).astype(int))
-    for k, n in enumerate(slow):
-        yield n, "And again, hundreds of times; a line is as wide as the substance it holds", 3, drift(k), 90
-    yield first, f"After {first} presentations all four are right, for the first time", 3, 0.5, 900
-    for k, n in enumerate(np.unique(np.linspace(first, end, many + 4).astype(int))[1:-1]):
-        yield n, "Learning goes on: the solution is lost, found, lost, and at last it stays", 3, drift(k), 90
-    own = sorted(map(len, serves(life[end - 1]))) == [1, 1, 2]
-    last = f"First solved at {first}, {words} at {when}"
-    yield end, last + (": each hidden unit has its own case" if own else ""), 3, 0.45, 2000
+def frames(life):
+    """Return every frame in order."""
+    right = [life.answers_right(n) and life.shown[n] in (1, 2) for n in range(len(life.shown))]
+    wrong = [not life.answers_right(n) for n in range(len(life.shown))]
+    paid = right.index(True, 1)
+    unpaid = wrong.index(True, paid + 1)
+    steps, many = (4, 3) if flags.quick else (11, 15)
+    yield from lesson(
+        paid, "Right: paid from outside, each winner pays whoever made it fire", steps
+    )
+    yield from lesson(unpaid, "Wrong: not paid, yet the winners pay: this path gets poorer", steps)
+    words = "And so on, hundreds of times; a line is as wide as the substance it holds"
+    yield from sweep(unpaid + 1, max(life.first - 1, unpaid + 1), many, words)
+    words = f"After {life.first} presentations all four are right, for the first time"
+    yield life.first, 3, 0.5, words, 900
+    words = "Learning goes on: the solution is lost, found, lost, and at last it stays"
+    yield from sweep(life.first + 1, max(life.end - 1, life.first + 1), many + 2, words)
+    words = (
+        f"First solved after {life.first}, {life.many} in a row after {life.lasting} presentations"
+    )
+    own = sorted(len(case.split()) for case in cases(life, life.end)) == [1, 1, 2]
+    yield life.end, 3, 0.45, words + (": a hidden unit for each case" if own else ""), 2000
 
 
-life, first, when, words = record(Config(**(QUICK if flags.quick else {})), flags.seed)
-end = min(len(life), when + (when - first) // 3 + 1)
+def write_gif(path, images, milliseconds):
+    """Write images with one palette for all, so that nothing flickers."""
+    sample = np.concatenate([np.asarray(image) for image in images[::6]])
+    palette = Image.fromarray(sample).quantize(64)
+    colors = np.array(palette.getpalette()).reshape(-1, 3)
+    colors[colors.min(1) > 248] = 255
+    palette.putpalette(colors.ravel().tolist())
+    images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    options = {"loop": 0, "optimize": False, "disposal": 1}
+    first, *others = images
+    first.save(path, save_all=True, append_images=others, duration=milliseconds, **options)
+    size = f"{path.stat().st_size / 1e6:.2f} MB"
+    print(path, f"{len(images)} frames, {sum(milliseconds) / 1000:.1f} s, {size}")
+
+
+life = typical_life(Config(**(QUICK if flags.quick else {})), flags.seed)
 figure = plt.figure(figsize=(8, 4.5), layout="none")
 images, milliseconds = [], []
-for n, caption, stage, phase, duration in frames(life, first, when, end, words):
-    draw(figure, life, n, first, end, caption, stage, phase)
+for n, stage, phase, caption, duration in frames(life):
+    draw(figure, life, n, stage, phase, caption)
     figure.canvas.draw()
     images.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()))
-    milliseconds.append(int(duration))
-palette = Image.fromarray(np.concatenate([np.asarray(image) for image in images[::6]])).quantize(96)
-colors = np.array(palette.getpalette()).reshape(-1, 3)  # one palette for all frames, so that nothing flickers
-colors[colors.min(1) > 248] = 255
-palette.putpalette(colors.ravel().tolist())
-images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
-path = flags.out / "nbb_xor.gif"
-images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, loop=0, optimize=False, disposal=1)
-print(path, f"{len(images)} frames, {sum(milliseconds) / 1000:.1f} s, {path.stat().st_size / 1e6:.2f} MB")
+    milliseconds.append(duration)
+write_gif(flags.out / "nbb_xor.gif", images, milliseconds)
