@@ -1,22 +1,30 @@
 # make demo: the first experiment, in a fresh clone.  make test: everything.  Both set up .venv first.
+# make test STUB=rs-parity: one stub.  The same for lint, mutants and ends.
 PYTHON ?= python3
+STUB ?=
 PY := .venv/bin/python
+ONE := $(if $(STUB),--stub $(STUB))
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint mutants docs book browser lock clean
+.PHONY: demo test lint mutants ends docs book browser lock clean
 
 demo: .venv/ready
 	$(PY) -m tools run flip-flop --seed 0
 
-test: .venv/ready browser lint
-	$(PY) -m pytest -n auto --dist worksteal
+test: .venv/ready lint $(if $(STUB),,browser)
+	$(PY) -m pytest -n auto $(if $(STUB),$(STUB) tests $(ONE))
 
 lint: .venv/ready
-	$(PY) -m ruff check .
+	$(PY) -m ruff check $(or $(STUB),.)
+	$(PY) -m ruff format --check $(or $(STUB),.)
 
-# Small deliberate faults in the finished stubs: their tests have to catch every one.
+# Small deliberate faults in the stubs: their own tests have to catch every one.
 mutants: .venv/ready
-	$(PY) tests/mutants.py
+	$(PY) -m tools mutants $(STUB)
+
+# Quick runs with each setting at each of its ends.  It takes minutes a stub.
+ends: .venv/ready
+	$(PY) -m pytest -n auto -m ends tests/test_contract.py $(ONE)
 
 docs: .venv/ready
 	$(PY) -m tools docs

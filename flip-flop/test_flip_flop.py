@@ -1,5 +1,7 @@
-"""Tests of flip_flop.py: every gradient against finite differences of a plain scalar re-implementation, the task
-against a slow oracle, the learning rule and the grading on cases worked by hand, bad configurations."""
+"""Tests of flip_flop.py: every gradient against finite differences of a plain scalar
+re-implementation, the task against a slow oracle, the learning rule and the grading on cases worked
+by hand, bad configurations."""
+
 from dataclasses import replace
 
 import flip_flop as ff
@@ -9,50 +11,105 @@ from flip_flop import NOTHING, A, B, Config, X
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-SMALL = Config(hidden_c=3, hidden_m=4, window=6, streams=2, sigma_min=0.1, sigma_max=0.7, b_weight=1.5)
+SMALL = Config(
+    hidden_c=3, hidden_m=4, window=6, streams=2, sigma_min=0.1, sigma_max=0.7, b_weight=1.5
+)
 event_lists = st.lists(st.sampled_from([A, B, X, NOTHING]), min_size=1, max_size=60)
 
 
-# ---- the task ------------------------------------------------------------------------------------------------
+# ---- the task ------------------------------------------------------------------------------------
+
 
 def oracle(task, history):
     """The right answer to the last event of a whole history, in the words of the task."""
-    last = {event: max((t for t, e in enumerate(history[:-1]) if e == event), default=-1) for event in (A, B)}
+    last = {
+        event: max((t for t, e in enumerate(history[:-1]) if e == event), default=-1)
+        for event in (A, B)
+    }
     if task == "pulse":  # a B, and since the latest A no other B
         return history[-1] == B and last[A] > last[B]
-    return history[-1] == B or (history[-1] != A and last[B] > last[A])  # hold: a B has come since the last A
+    return history[-1] == B or (
+        history[-1] != A and last[B] > last[A]
+    )  # hold: a B has come since the last A
 
 
 @given(event_lists, st.sampled_from(["pulse", "hold"]), st.integers(0, 60))
 def test_targets_agree_with_the_oracle_also_across_a_cut(history, task, cut):
-    config, events, state, found = Config(task=task), np.array(history).reshape(1, -1, 1), np.zeros((1, 1), bool), []
+    config, events, state, found = (
+        Config(task=task),
+        np.array(history).reshape(1, -1, 1),
+        np.zeros((1, 1), bool),
+        [],
+    )
     for piece in (events[:, :cut], events[:, cut:]):
         target, state = ff.targets(config, piece, state)
         found += target[0, :, 0].tolist()
-    assert found == [oracle(task, history[:t + 1]) for t in range(len(history))]
+    assert found == [oracle(task, history[: t + 1]) for t in range(len(history))]
 
 
 def test_targets_on_a_case_worked_by_hand():
     events = np.array([B, A, X, B, B, A, A, B, X]).reshape(1, -1, 1)
-    assert ff.targets(Config(), events, np.zeros((1, 1), bool))[0].ravel().tolist() == [0, 0, 0, 1, 0, 0, 0, 1, 0]
-    assert ff.targets(Config(), events, np.ones((1, 1), bool))[0].ravel().tolist() == [1, 0, 0, 1, 0, 0, 0, 1, 0]
+    assert ff.targets(Config(), events, np.zeros((1, 1), bool))[0].ravel().tolist() == [
+        0,
+        0,
+        0,
+        1,
+        0,
+        0,
+        0,
+        1,
+        0,
+    ]
+    assert ff.targets(Config(), events, np.ones((1, 1), bool))[0].ravel().tolist() == [
+        1,
+        0,
+        0,
+        1,
+        0,
+        0,
+        0,
+        1,
+        0,
+    ]
     hold, _ = ff.targets(Config(task="hold"), events, np.zeros((1, 1), bool))
     assert hold.ravel().tolist() == [1, 0, 0, 1, 1, 0, 0, 1, 1]
 
 
 def test_events_have_the_given_probabilities():
-    assert ff.pick_events(Config(), np.array([0, 0.149, 0.151, 0.299, 0.301, 0.999])).tolist() == [A, A, B, B, X, X]
+    assert ff.pick_events(Config(), np.array([0, 0.149, 0.151, 0.299, 0.301, 0.999])).tolist() == [
+        A,
+        A,
+        B,
+        B,
+        X,
+        X,
+    ]
     hold = Config(**ff.HOLD)
-    assert ff.pick_events(hold, np.array([0.09, 0.11, 0.24, 0.26, 0.49, 0.51])).tolist() == [A, B, B, X, X, NOTHING]
+    assert ff.pick_events(hold, np.array([0.09, 0.11, 0.24, 0.26, 0.49, 0.51])).tolist() == [
+        A,
+        B,
+        B,
+        X,
+        X,
+        NOTHING,
+    ]
     assert ff.ONE_HOT.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]]
 
 
-# ---- a plain re-implementation, one net, one stream, one number at a time ----------------------------------------
+# ---- a plain re-implementation, one net, one stream, one number at a time ------------------------
+
 
 def plain_cell(w, v, h, inputs):
     """h(t) and the outputs, from h(t-1) and [1, A, B, X, pain, y]."""
-    h = np.tanh(np.array([sum(h[i] * w[i, j] for i in range(len(h)))
-                          + sum(inputs[i] * w[len(h) + i, j] for i in range(6)) for j in range(len(h))]))
+    h = np.tanh(
+        np.array(
+            [
+                sum(h[i] * w[i, j] for i in range(len(h)))
+                + sum(inputs[i] * w[len(h) + i, j] for i in range(6))
+                for j in range(len(h))
+            ]
+        )
+    )
     return h, [sum(h[i] * v[i, k] for i in range(len(h))) + v[len(h), k] for k in range(v.shape[1])]
 
 
@@ -66,7 +123,9 @@ def plain_life(config, theta, now, events, target, z, flags=None, random_y=None)
         for t, event in enumerate(events[s, :, n]):
             h, out = plain_cell(w[s], v[s], h, [1, event == A, event == B, event == X, felt, fed])
             mean[s, t, n] = 1 / (1 + np.exp(-out[0]))
-            sigma[s, t, n] = config.sigma_min + (config.sigma_max - config.sigma_min) / (1 + np.exp(-out[1]))
+            sigma[s, t, n] = config.sigma_min + (config.sigma_max - config.sigma_min) / (
+                1 + np.exp(-out[1])
+            )
             y[s, t, n] = mean[s, t, n] + sigma[s, t, n] * z[s, t, n]
             if random_y is not None and np.isfinite(random_y[s, t, n]):
                 y[s, t, n] = random_y[s, t, n]
@@ -78,13 +137,14 @@ def plain_life(config, theta, now, events, target, z, flags=None, random_y=None)
 
 
 def plain_model(config, theta, h_m, c_tape, y, memories=None):
-    """Logits (S, T, N) of M and its hidden states; with memories M forgets its own and takes these instead."""
+    """Logits (S, T, N) of M and its hidden states; with memories M forgets its own and takes these
+    instead."""
     _, _, w, v = ff.weights(config, theta)
     logit, hidden = np.zeros(y.shape), np.zeros((*y.shape, config.hidden_m))
     for s, n in np.ndindex(h_m.shape[:2]):
         h = h_m[s, n]
         for t in range(y.shape[1]):
-            seen = c_tape[s, t, n, config.hidden_c:config.hidden_c + 5]
+            seen = c_tape[s, t, n, config.hidden_c : config.hidden_c + 5]
             h, (logit[s, t, n],) = plain_cell(w[s], v[s], h, [*seen, 2 * y[s, t, n] - 1])
             hidden[s, t, n] = h
             if memories is not None:
@@ -97,9 +157,14 @@ def scene(config, S=2, seed=0):
     rng = np.random.default_rng(seed)
     (T, N), H = (config.window, config.streams), config.hidden_c
     theta = 0.8 * rng.standard_normal((S, sum(r * c for r, c in ff.shapes(config))))
-    now = {"h_c": rng.uniform(-1, 1, (S, N, H)), "h_m": rng.uniform(-1, 1, (S, N, config.hidden_m)),
-           "pain": rng.integers(0, 2, (S, N)) * 1.0, "y": rng.random((S, N)) * config.feedback,
-           "baseline": rng.random(S), "armed": rng.random((S, N)) < 0.5}
+    now = {
+        "h_c": rng.uniform(-1, 1, (S, N, H)),
+        "h_m": rng.uniform(-1, 1, (S, N, config.hidden_m)),
+        "pain": rng.integers(0, 2, (S, N)) * 1.0,
+        "y": rng.random((S, N)) * config.feedback,
+        "baseline": rng.random(S),
+        "armed": rng.random((S, N)) < 0.5,
+    }
     events = rng.choice([A, B, X], (S, T, N), p=[0.3, 0.4, 0.3])
     target, _ = ff.targets(config, events, now["armed"])
     z = rng.standard_normal((S, T, N))
@@ -108,20 +173,26 @@ def scene(config, S=2, seed=0):
     return theta, now, events, target, z, random_y, life
 
 
-@pytest.mark.parametrize("changes", [{}, {"feedback": True}, {"pain_input": False}, {"random_share": 0.5}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"feedback": True}, {"pain_input": False}, {"random_share": 0.5}]
+)
 def test_life_and_prediction_agree_with_the_plain_version(changes):
     config = replace(SMALL, **changes)
     theta, now, events, target, z, random_y, (tape, out, y, pain) = scene(config)
-    mean, sigma, plain_y, plain_pain, last = plain_life(config, theta, now, events, target, z, None, random_y)
+    mean, sigma, plain_y, plain_pain, last = plain_life(
+        config, theta, now, events, target, z, None, random_y
+    )
     np.testing.assert_allclose(out[..., 0], mean, atol=1e-12)
-    np.testing.assert_allclose(config.sigma_min + (config.sigma_max - config.sigma_min) * out[..., 1], sigma)
+    np.testing.assert_allclose(
+        config.sigma_min + (config.sigma_max - config.sigma_min) * out[..., 1], sigma
+    )
     np.testing.assert_allclose(y, plain_y, atol=1e-12)
     assert (pain == plain_pain).all() and 0 < pain.mean() < 1
-    np.testing.assert_allclose(tape[:, -1, :, :config.hidden_c], last, atol=1e-12)
+    np.testing.assert_allclose(tape[:, -1, :, : config.hidden_c], last, atol=1e-12)
     m_tape, logit = ff.predict(config, theta, now["h_m"], tape, y)
     plain_logit, hidden = plain_model(config, theta, now["h_m"], tape, y)
     np.testing.assert_allclose(logit, plain_logit, atol=1e-12)
-    np.testing.assert_allclose(m_tape[:, 1:, :, :config.hidden_m], hidden, atol=1e-12)
+    np.testing.assert_allclose(m_tape[:, 1:, :, : config.hidden_m], hidden, atol=1e-12)
 
 
 def test_pain_is_felt_one_tick_later_and_a_false_flag_is_felt_but_not_counted():
@@ -141,7 +212,8 @@ def test_nothing_but_the_pain_flag_tells_c_about_the_target():
     assert (tape == other_tape).all() and (out == other_out).all() and (y == other_y).all()
 
 
-# ---- gradients -------------------------------------------------------------------------------------------------
+# ---- gradients -----------------------------------------------------------------------------------
+
 
 def numeric_gradient(objective, theta, step=1e-5):
     grad = np.zeros_like(theta)
@@ -172,8 +244,16 @@ def weight_of(config, events):
 
 def both(config, seed=0):
     theta, now, events, target, z, random_y, life = scene(config, 1, seed)
-    return theta, now, events, target, z, random_y, life, ff.gradients(
-        config, theta, now, events, target, z, random_y, *life)
+    return (
+        theta,
+        now,
+        events,
+        target,
+        z,
+        random_y,
+        life,
+        ff.gradients(config, theta, now, events, target, z, random_y, *life),
+    )
 
 
 def test_gradient_of_the_model_through_time():
@@ -182,6 +262,7 @@ def test_gradient_of_the_model_through_time():
     def objective(moved):
         p = 1 / (1 + np.exp(-plain_model(SMALL, moved, now["h_m"], tape, y)[0]))
         return -(weight_of(SMALL, events) * np.where(pain, np.log(p), np.log(1 - p))).sum()
+
     assert_close(parts(SMALL, grad)[1], parts(SMALL, numeric_gradient(objective, theta))[1])
     np.testing.assert_allclose(h_m, plain_model(SMALL, theta, now["h_m"], tape, y)[1][:, -1])
 
@@ -189,7 +270,9 @@ def test_gradient_of_the_model_through_time():
 @pytest.mark.parametrize("path", ["local", "full"])
 @pytest.mark.parametrize("objective_name", ["log", "pain"])
 @pytest.mark.parametrize("random_share", [0.0, 0.4])
-def test_gradient_of_the_controller_through_the_model_and_through_time(path, objective_name, random_share):
+def test_gradient_of_the_controller_through_the_model_and_through_time(
+    path, objective_name, random_share
+):
     config = replace(SMALL, model_path=path, objective=objective_name, random_share=random_share)
     theta, now, events, target, z, random_y, (tape, _, y, pain), (grad, _) = both(config)
     assert random_share == 0 or 0 < np.isnan(random_y).mean() < 1
@@ -197,10 +280,15 @@ def test_gradient_of_the_controller_through_the_model_and_through_time(path, obj
     frozen = parts(config, theta)[1]
 
     def objective(moved):
-        moved_y = plain_life(config, moved, now, events, target, z, pain, random_y)[2]  # the flags stay: no slope
+        moved_y = plain_life(config, moved, now, events, target, z, pain, random_y)[
+            2
+        ]  # the flags stay: no slope
         moved = np.concatenate([parts(config, moved)[0], frozen], 1)
         p = 1 / (1 + np.exp(-plain_model(config, moved, now["h_m"], tape, moved_y, memories)[0]))
-        return (weight_of(config, events) * (-np.log(1 - p) if objective_name == "log" else p)).sum()
+        return (
+            weight_of(config, events) * (-np.log(1 - p) if objective_name == "log" else p)
+        ).sum()
+
     assert_close(parts(config, grad)[0], parts(config, numeric_gradient(objective, theta))[0])
 
 
@@ -211,7 +299,8 @@ def test_gradient_of_reinforce_is_that_of_pain_weighted_log_likelihood():
 
     def objective(moved):
         mean, sigma, *_ = plain_life(config, moved, now, events, target, z, pain)
-        return (advantage * (-np.log(sigma) - (y - mean) ** 2 / (2 * sigma ** 2))).sum()
+        return (advantage * (-np.log(sigma) - (y - mean) ** 2 / (2 * sigma**2))).sum()
+
     assert_close(parts(config, grad)[0], parts(config, numeric_gradient(objective, theta))[0])
     assert not parts(config, grad)[1].any()
 
@@ -223,6 +312,7 @@ def test_gradient_with_a_teacher():
     def objective(moved):
         mean = plain_life(config, moved, now, events, target, z, pain)[0]
         return -(weight_of(config, events) * np.where(target, np.log(mean), np.log(1 - mean))).sum()
+
     assert_close(parts(config, grad)[0], parts(config, numeric_gradient(objective, theta))[0])
 
 
@@ -230,15 +320,27 @@ def test_the_log_objective_keeps_its_slope_where_the_model_is_sure_of_pain():
     tape, logit = np.zeros((1, 2, 1, 8)), np.full((1, 1, 1), 10.0)
     config = replace(SMALL, hidden_c=1, hidden_m=2)
     theta = np.ones((1, sum(r * c for r, c in ff.shapes(config))))
-    log, pain = (ff.pain_slope(replace(config, objective=o), theta, tape, logit, 1.0).item() for o in ("log", "pain"))
+    log, pain = (
+        ff.pain_slope(replace(config, objective=o), theta, tape, logit, 1.0).item()
+        for o in ("log", "pain")
+    )
     assert log == pytest.approx(2 * 2 * ff.sigmoid(10.0))  # two hidden units, and M reads 2 y - 1
     assert pain == pytest.approx(log * ff.sigmoid(-10.0))
 
 
-# ---- training ----------------------------------------------------------------------------------------------------
+# ---- training ------------------------------------------------------------------------------------
 
-ONE_WINDOW = Config(max_ticks=16, check_ticks=8, check_streams=1, test_ticks=8, check_copies=1, test_copies=1,
-                    lags=(1,), lead_in=1, clean_checks=2)
+ONE_WINDOW = Config(
+    max_ticks=16,
+    check_ticks=8,
+    check_streams=1,
+    test_ticks=8,
+    check_copies=1,
+    test_copies=1,
+    lags=(1,),
+    lead_in=1,
+    clean_checks=2,
+)
 
 
 def grads_seen(monkeypatch):
@@ -247,8 +349,17 @@ def grads_seen(monkeypatch):
 
     def spy(config, theta, now, *rest):
         result = original(config, theta, now, *rest)
-        seen.append((theta.copy(), {k: v.copy() for k, v in now.items()}, *rest, result[0].copy(), result[1]))
+        seen.append(
+            (
+                theta.copy(),
+                {k: v.copy() for k, v in now.items()},
+                *rest,
+                result[0].copy(),
+                result[1],
+            )
+        )
         return result
+
     monkeypatch.setattr(ff, "gradients", spy)
     return seen
 
@@ -257,9 +368,14 @@ def test_the_first_adam_step_is_the_step_size_against_the_sign(monkeypatch):
     seen = grads_seen(monkeypatch)
     config = replace(ONE_WINDOW, lr_c=0.01, lr_m=0.02)
     nets = ff.train(config, [0])
-    (theta, *_, grad, _), = seen
+    ((theta, *_, grad, _),) = seen
     large = np.abs(grad) > 1e-5
-    steps = zip(parts(config, nets["theta"] - theta), parts(config, grad), parts(config, large), (0.01, 0.02))
+    steps = zip(
+        parts(config, nets["theta"] - theta),
+        parts(config, grad),
+        parts(config, large),
+        (0.01, 0.02),
+    )
     for step, g, big, lr in steps:
         assert big.mean() > 0.3
         np.testing.assert_allclose(step[big], -lr * np.sign(g[big]), rtol=2e-3)
@@ -271,11 +387,18 @@ def test_adam_and_clipping_over_three_steps(monkeypatch):
     nets, m, v = ff.train(config, [0, 1]), 0, 0
     expected = seen[0][0].astype(float)
     for step, (*_, grad, _) in enumerate(seen, 1):
-        clipped = np.concatenate([part * np.minimum(1, 0.01 / np.linalg.norm(part, axis=1, keepdims=True))
-                                  for part in parts(config, grad.astype(float))], 1)
-        m, v = 0.9 * m + 0.1 * clipped, 0.999 * v + 0.001 * clipped ** 2
-        lr = np.concatenate([np.full_like(p, rate) for p, rate in zip(parts(config, expected), (0.003, 0.005))], 1)
-        expected = expected - lr * (m / (1 - 0.9 ** step)) / (np.sqrt(v / (1 - 0.999 ** step)) + 1e-8)
+        clipped = np.concatenate(
+            [
+                part * np.minimum(1, 0.01 / np.linalg.norm(part, axis=1, keepdims=True))
+                for part in parts(config, grad.astype(float))
+            ],
+            1,
+        )
+        m, v = 0.9 * m + 0.1 * clipped, 0.999 * v + 0.001 * clipped**2
+        lr = np.concatenate(
+            [np.full_like(p, rate) for p, rate in zip(parts(config, expected), (0.003, 0.005))], 1
+        )
+        expected = expected - lr * (m / (1 - 0.9**step)) / (np.sqrt(v / (1 - 0.999**step)) + 1e-8)
     assert step == 3
     np.testing.assert_allclose(nets["theta"], expected, atol=2e-6)
 
@@ -286,9 +409,15 @@ def test_the_stream_never_starts_again(monkeypatch):
     ff.train(config, [0, 1])
     H, history = config.hidden_c, np.concatenate([s[2] for s in seen], 1)
     wanted = np.concatenate([s[3] for s in seen], 1)
-    assert history.shape == (2, 80, 2)  # 160 ticks of two streams, whatever the checks did in between
+    assert history.shape == (
+        2,
+        80,
+        2,
+    )  # 160 ticks of two streams, whatever the checks did in between
     for s, n in np.ndindex(2, 2):
-        assert wanted[s, :, n].tolist() == [oracle("pulse", history[s, :t + 1, n].tolist()) for t in range(80)]
+        assert wanted[s, :, n].tolist() == [
+            oracle("pulse", history[s, : t + 1, n].tolist()) for t in range(80)
+        ]
     for (*_, tape, _, y, pain, _, h_m), (_, now, *_) in zip(seen, seen[1:]):
         assert (now["h_c"] == tape[:, -1, :, :H]).all() and (now["h_m"] == h_m).all()
         assert (now["pain"] == pain[:, -1]).all() and (now["y"] == y[:, -1]).all()
@@ -305,7 +434,9 @@ def test_the_model_first_then_the_controller(monkeypatch):
     seen = grads_seen(monkeypatch)
     config = replace(ONE_WINDOW, regime="sequential", model_ticks=32, max_ticks=80)
     ff.train(config, [0])
-    for (theta, *_, random_y, _, _, _, _, _, _), (after, *_), m_alone in zip(seen, seen[1:], [1, 1, 0, 0]):
+    for (theta, *_, random_y, _, _, _, _, _, _), (after, *_), m_alone in zip(
+        seen, seen[1:], [1, 1, 0, 0]
+    ):
         (c, m), (c_after, m_after) = parts(config, theta), parts(config, after)
         assert (c == c_after).all() == m_alone and (m == m_after).all() != m_alone
         assert (random_y is not None and np.isfinite(random_y).all()) == m_alone
@@ -315,8 +446,8 @@ def test_the_model_first_then_the_controller(monkeypatch):
 def test_a_memoryless_controller_stays_memoryless():
     config = replace(ONE_WINDOW, max_ticks=160, memory=False, pain_input=False)
     nets = ff.train(config, [0])
-    assert not ff.weights(config, nets["theta"])[0][:, :config.hidden_c].any()
-    assert ff.weights(config, nets["theta"])[2][:, :config.hidden_m].any()  # M keeps its own
+    assert not ff.weights(config, nets["theta"])[0][:, : config.hidden_c].any()
+    assert ff.weights(config, nets["theta"])[2][:, : config.hidden_m].any()  # M keeps its own
 
 
 def test_a_taught_net_acts_without_noise_and_reinforce_tracks_the_mean_pain(monkeypatch):
@@ -329,13 +460,15 @@ def test_a_taught_net_acts_without_noise_and_reinforce_tracks_the_mean_pain(monk
 
 
 def fake_exams(monkeypatch, verdicts):
-    """Exams that say what we want, in turn; returns the generators they were given, and how many copies."""
+    """Exams that say what we want, in turn; returns the generators they were given, and how many
+    copies."""
     calls = []
 
     def exam(config, theta, now, rngs, ticks, streams, copies, flags=None):
         calls.append((rngs, ticks, streams, copies))
         good = np.array([verdicts[len(calls) - 1]] * len(theta))
         return {"solved": good, "errors_per_1000": 1.0 - good}
+
     monkeypatch.setattr(ff, "exam", exam)
     return calls
 
@@ -344,8 +477,17 @@ def fake_exams(monkeypatch, verdicts):
 def test_two_clean_checks_in_a_row_end_training_and_a_fresh_test_decides(monkeypatch, final):
     calls = fake_exams(monkeypatch, [True, False, True, True, final])
     told = []
-    config = replace(ONE_WINDOW, max_ticks=10_000, check_every=64, streams=2, check_ticks=20, check_streams=4,
-                     test_ticks=30, check_copies=3, test_copies=7)
+    config = replace(
+        ONE_WINDOW,
+        max_ticks=10_000,
+        check_every=64,
+        streams=2,
+        check_ticks=20,
+        check_streams=4,
+        test_ticks=30,
+        check_copies=3,
+        test_copies=7,
+    )
     nets = ff.train(config, [0], lambda ticks, *_: told.append(ticks))
     assert told == [64, 128, 192, 256] and nets["ticks"] == 256 and nets["clean_since"] == 192
     assert nets["solved"] == final
@@ -360,22 +502,31 @@ def test_one_clean_check_at_the_end_of_the_budget_is_not_enough(monkeypatch):
 
 
 def test_divergence_is_reported(monkeypatch):
-    monkeypatch.setattr(ff, "gradients", lambda config, theta, now, *_: (theta * np.nan, now["h_m"]))
+    monkeypatch.setattr(
+        ff, "gradients", lambda config, theta, now, *_: (theta * np.nan, now["h_m"])
+    )
     with pytest.raises(FloatingPointError, match="nan at tick 16"):
         ff.train(ONE_WINDOW, [0])
 
 
-# ---- grading -------------------------------------------------------------------------------------------------------
+# ---- grading -------------------------------------------------------------------------------------
+
 
 def hand_made(config, keep=5.0, set_by=10.0, threshold=0.0, gain=5.0, bias=0.0):
-    """A net worked out by hand: unit 0 latches A until B, unit 1 fires when B meets a full latch."""
+    """A net worked out by hand: unit 0 latches A until B, unit 1 fires when B meets a full
+    latch."""
     theta = np.zeros((1, sum(r * c for r, c in ff.shapes(config))))
     w, v, _, _ = ff.weights(config, theta)
     H = config.hidden_c
     w[0, 0, 0], w[0, H + 1, 0], w[0, H + 2, 0] = keep, set_by, -set_by
     w[0, 0, 1], w[0, H, 1], w[0, H + 2, 1] = gain, -gain * (2 + threshold), 2 * gain
     v[0, 1, 0], v[0, H, 0] = 10, bias
-    now = {"h_c": np.zeros((1, 1, H)), "pain": np.zeros((1, 1)), "y": np.zeros((1, 1)), "armed": np.zeros((1, 1), bool)}
+    now = {
+        "h_c": np.zeros((1, 1, H)),
+        "pain": np.zeros((1, 1)),
+        "y": np.zeros((1, 1)),
+        "armed": np.zeros((1, 1), bool),
+    }
     now["h_c"][0, 0, 0] = -0.9
     return theta, now
 
@@ -390,16 +541,26 @@ def graded(config, theta, now, flags=None, ticks=2000, streams=2, copies=5):
 def test_a_latch_made_by_hand_passes_with_noise_in_its_output_unit():
     marks = graded(Config(), *hand_made(Config()))
     middle = pytest.approx((0.05 + 0.5) / 2)  # nothing drives the second output of this net
-    assert marks == {"errors_per_1000": 0, "hit_rate": 1, "false_alarm_rate": 0, "probe_errors": 0,
-                     "probe_errors_50": 0, "probe_errors_100": 0, "solved": True,
-                     "sigma_at_targets": middle, "sigma_elsewhere": middle}
+    assert marks == {
+        "errors_per_1000": 0,
+        "hit_rate": 1,
+        "false_alarm_rate": 0,
+        "probe_errors": 0,
+        "probe_errors_50": 0,
+        "probe_errors_100": 0,
+        "solved": True,
+        "sigma_at_targets": middle,
+        "sigma_elsewhere": middle,
+    }
 
 
 def test_noise_is_told_apart_by_context():
     theta, now = hand_made(Config())
     ff.weights(Config(), theta)[1][0, 1, 1] = 50  # noisy at first Bs only
     marks = graded(Config(), theta, now)
-    assert marks["sigma_at_targets"] == pytest.approx(0.5) and marks["sigma_elsewhere"] == pytest.approx(0.05)
+    assert marks["sigma_at_targets"] == pytest.approx(0.5) and marks[
+        "sigma_elsewhere"
+    ] == pytest.approx(0.05)
 
 
 def test_a_latch_that_leaks_fails_the_longer_probe_only():
@@ -407,7 +568,9 @@ def test_a_latch_that_leaks_fails_the_longer_probe_only():
     for _ in range(101):
         h = np.tanh(0.97 * h)
         trace.append(h)
-    theta, now = hand_made(Config(), keep=0.97, set_by=4.0, threshold=(trace[50] + trace[100]) / 2, gain=1e4)
+    theta, now = hand_made(
+        Config(), keep=0.97, set_by=4.0, threshold=(trace[50] + trace[100]) / 2, gain=1e4
+    )
     marks = graded(Config(), theta, now)
     assert marks["errors_per_1000"] == 0 and marks["hit_rate"] == 1
     assert (marks["probe_errors_50"], marks["probe_errors_100"], marks["probe_errors"]) == (0, 5, 5)
@@ -418,7 +581,9 @@ def test_marks_of_constant_and_of_reflex_nets():
     config = Config()
     silent = graded(config, *hand_made(config, bias=-50.0), ticks=20_000)
     assert silent["hit_rate"] == 0 and silent["false_alarm_rate"] == 0 and not silent["solved"]
-    assert silent["errors_per_1000"] == pytest.approx(75, abs=6)  # p(B) / 2: half of all Bs come first
+    assert silent["errors_per_1000"] == pytest.approx(
+        75, abs=6
+    )  # p(B) / 2: half of all Bs come first
     assert silent["probe_errors"] == 10
     theta, now = hand_made(config, threshold=-1.0)
     ff.weights(config, theta)[0][0, 0, 1] = 0
@@ -431,8 +596,12 @@ def test_an_exam_goes_on_from_the_present_state():
     config = Config(p_a=0.0, p_b=1.0, p_x=0.0, lead_in=0)
     theta, now = hand_made(config)
     now["armed"][:] = True
-    assert graded(config, theta, now, ticks=8, streams=1)["errors_per_1000"] == 125  # they disagree at first
-    marks = graded(Config(), theta, now, streams=8)  # one error in each stream that begins with a B: not solved
+    assert (
+        graded(config, theta, now, ticks=8, streams=1)["errors_per_1000"] == 125
+    )  # they disagree at first
+    marks = graded(
+        Config(), theta, now, streams=8
+    )  # one error in each stream that begins with a B: not solved
     assert 0 < marks["errors_per_1000"] <= 4 and marks["probe_errors"] == 0 and not marks["solved"]
     now["h_c"][0, 0, 0] = 0.9
     assert graded(config, theta, now, ticks=8, streams=1)["errors_per_1000"] == 0
@@ -441,7 +610,9 @@ def test_an_exam_goes_on_from_the_present_state():
 def test_the_pain_input_can_be_cut_or_falsified_in_an_exam():
     config = Config()
     theta, now = hand_made(config)
-    ff.weights(config, theta)[0][0, config.hidden_c + 4, 0] = -100  # this net drops its memory when it feels pain
+    ff.weights(config, theta)[0][
+        0, config.hidden_c + 4, 0
+    ] = -100  # this net drops its memory when it feels pain
     assert graded(config, theta, now)["solved"] and graded(config, theta, now, 0.0)["solved"]
     assert graded(config, theta, now, 0.3)["hit_rate"] < 0.8
 
@@ -456,10 +627,13 @@ def test_hold_is_probed_the_other_way_round():
     assert graded(config, theta, now)["solved"]
     w[0, H + 3, 0] = -10  # X switches it off as well
     marks = graded(config, theta, now)
-    assert marks["probe_errors"] == 10 and marks["hit_rate"] < 0.9 and marks["false_alarm_rate"] == 0
+    assert (
+        marks["probe_errors"] == 10 and marks["hit_rate"] < 0.9 and marks["false_alarm_rate"] == 0
+    )
 
 
-# ---- the whole -----------------------------------------------------------------------------------------------------
+# ---- the whole -----------------------------------------------------------------------------------
+
 
 def test_a_quick_run_repeats_bit_for_bit_and_reports_progress():
     told = []
@@ -471,12 +645,16 @@ def test_a_quick_run_repeats_bit_for_bit_and_reports_progress():
 
 
 def test_a_small_study_has_plain_numbers_and_whole_curves():
-    config = replace(Config(**ff.QUICK), max_ticks=640, check_every=320, model_ticks=320, runs=2, side_runs=1)
+    config = replace(
+        Config(**ff.QUICK), max_ticks=640, check_every=320, model_ticks=320, runs=2, side_runs=1
+    )
     metrics = ff.study(config, 0)
     flat = [x for v in metrics.values() for x in (v if isinstance(v, list) else [v])]
     assert all(type(x) in (int, float) for x in flat)
     assert metrics["curve_ticks"] == [320, 640] and len(metrics["curve_hit_rate"]) == 4
-    assert {f"{name}_solved" for name in ff.VARIANTS} <= metrics.keys() and metrics["parallel_runs"] == 2
+    assert {f"{name}_solved" for name in ff.VARIANTS} <= metrics.keys() and metrics[
+        "parallel_runs"
+    ] == 2
 
 
 @settings(max_examples=20, deadline=None)
@@ -498,9 +676,16 @@ def test_initial_hidden_units_lean_on_themselves():
         assert not v[0, H].any() and v[0, :H].any() and w[0, H:].any()
 
 
-@pytest.mark.parametrize("bad", [
-    {"p_a": 0.5, "p_b": 0.5, "p_x": 0.5}, {"sigma_min": 0.6}, {"max_ticks": 10},
-    {"rule": "reinforce", "sigma_min": 0.0}, {"rule": "supervised", "regime": "sequential"}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"p_a": 0.5, "p_b": 0.5, "p_x": 0.5},
+        {"sigma_min": 0.6},
+        {"max_ticks": 10},
+        {"rule": "reinforce", "sigma_min": 0.0},
+        {"rule": "supervised", "regime": "sequential"},
+    ],
+)
 def test_impossible_configurations_are_refused_in_one_line(bad):
     with pytest.raises(ValueError, match=r"^[^\n]+$"):
         Config(**bad)

@@ -2,24 +2,30 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy"]
 # ///
-"""Counting inputs: guess short, fast programs that write the weights, and three examples teach a net to count.
+"""Counting inputs: guess short, fast programs that write the weights, and three examples teach a
+net to count.
 
-Paper: J. Schmidhuber, "Discovering solutions with low Kolmogorov complexity and high generalization capability",
-ICML 1995, and "Discovering neural nets with low Kolmogorov complexity and high generalization capability", Neural
-Networks 10(5):857-873, 1997.
-Task: a linear unit sees 100 inputs, three of them on, and has to answer 3. It is shown 3 of the 161,700 such inputs.
-Method: probabilistic Levin search. A program for a 13-instruction machine is guessed cell by cell, whenever the machine
-steps on a cell that is not yet written; its time limit is guessed too, long ones rarely. What it leaves in the 100
-weights is tested on the three examples.
-Claim: of the programs whose weights fit, nearly all write the same number everywhere and so are right on every input;
-fitting the weights by gradient descent or least squares is right on almost none.
+Paper: J. Schmidhuber, "Discovering solutions with low Kolmogorov complexity and high generalization
+capability", ICML 1995, and "Discovering neural nets with low Kolmogorov complexity and high
+generalization capability", Neural Networks 10(5):857-873, 1997.
+Task: a linear unit sees 100 inputs, three of them on, and has to answer 3. It is shown 3 of the
+161,700 such inputs.
+Method: probabilistic Levin search. A program for a 13-instruction machine is guessed cell by cell,
+whenever the machine steps on a cell that is not yet written; its time limit is guessed too, long
+ones rarely. What it leaves in the 100 weights is tested on the three examples.
+Claim: of the programs whose weights fit, nearly all write the same number everywhere and so are
+right on every input; fitting the weights by gradient descent or least squares is right on almost
+none.
 
     python3 levin_count_inputs.py
-    python3 levin_count_inputs.py --two-argument-writes    a harder machine: WriteWeight names the weight it writes
+    python3 levin_count_inputs.py --two-argument-writes    WriteWeight names the weight: harder
+    python3 study_levin_count_inputs.py    a hundred training sets, and the harder machine
 """
+
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: nothing here is a large matrix product
+# before numpy: nothing here is a large matrix product
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -32,21 +38,32 @@ import numpy as np
 @dataclass(frozen=True)
 class Config:
     """Every hyperparameter; the defaults are the experiment."""
+
     runs: Annotated[int, "programs to guess and run", (1, 10**9)] = 1_000_000
-    lanes: Annotated[int, "programs that run side by side; the numbers drawn depend on it", (1, 10**6)] = 4096
+    lanes: Annotated[
+        int, "programs that run side by side; the numbers drawn depend on it", (1, 10**6)
+    ] = 4096
     least_limit: Annotated[int, "smallest time limit, steps", (1, 10**6)] = 32
-    doublings: Annotated[int, "the limit is doubled up to this often, each time with probability 1/2", (0, 20)] = 8
+    doublings: Annotated[
+        int, "the limit is doubled up to this often, each time with probability 1/2", (0, 20)
+    ] = 8
     program_cells: Annotated[int, "longest program, cells", (2, 1000)] = 40
     work_cells: Annotated[int, "largest work tape, cells", (1, 1000)] = 40
     largest: Annotated[int, "largest magnitude of a number in a cell", (100, 10**6)] = 10_000
-    two_argument_writes: Annotated[bool, "WriteWeight(a, b) writes c(b) into weight c(a), instead of the next"] = False
-    other_triples: Annotated[int, "further training sets that the same programs are tested on", (1, 1000)] = 10
+    two_argument_writes: Annotated[
+        bool, "WriteWeight(a, b) writes c(b) into weight c(a), instead of the next"
+    ] = False
+    other_triples: Annotated[
+        int, "further training sets that the same programs are tested on", (1, 1000)
+    ] = 10
     study_triples: Annotated[int, "study: random training sets", (1, 10_000)] = 100
     study_runs: Annotated[int, "study: programs with two-argument writes", (1, 10**9)] = 20_000_000
     lsearch_phases: Annotated[int, "systematic search: largest phase, log2 of steps", (1, 30)] = 20
     sgd_epochs: Annotated[int, "gradient descent on the three examples: passes", (1, 10**6)] = 1000
     sgd_learning_rate: Annotated[float, "gradient descent: step size", (1e-6, 1.0)] = 0.1
-    sgd_initial: Annotated[float, "gradient descent: standard deviation of the first weights", (0.0, 100.0)] = 0.1
+    sgd_initial: Annotated[
+        float, "gradient descent: standard deviation of the first weights", (0.0, 100.0)
+    ] = 0.1
     ridge: Annotated[float, "ridge regression: penalty on the squared weights", (1e-9, 1e9)] = 1.0
     bit_guesses: Annotated[int, "random weight vectors of zeros and ones", (1, 10**8)] = 50_000
 
@@ -55,12 +72,21 @@ class Config:
             raise ValueError("--least-limit, doubled --doublings times, exceeds 16,777,216 steps")
 
 
-QUICK = {"runs": 30_000, "lanes": 1024, "doublings": 4, "lsearch_phases": 19, "study_runs": 30_000,
-         "sgd_epochs": 200, "bit_guesses": 5000}
+QUICK = {
+    "runs": 30_000,
+    "lanes": 1024,
+    "doublings": 4,
+    "lsearch_phases": 19,
+    "study_runs": 30_000,
+    "sgd_epochs": 200,
+    "bit_guesses": 5000,
+}
 
-# ---- the task: a linear unit of 100 inputs, of which three are on ---------------------------------------------------
+# ---- the task: a linear unit of 100 inputs, of which three are on --------------------------------
 WEIGHTS = 100
-TRAINING = np.array([[5, 17, 86], [13, 55, 58], [40, 87, 94]])  # the paper's three examples, as positions that are on
+TRAINING = np.array(
+    [[5, 17, 86], [13, 55, 58], [40, 87, 94]]
+)  # the paper's three examples, as positions that are on
 TARGET = 3
 
 
@@ -70,7 +96,8 @@ def every_input():
 
 
 def answers(weights, inputs):
-    """What linear units with weights (..., 100) answer to inputs (..., 3), given as the positions that are on."""
+    """What linear units with weights (..., 100) answer to inputs (..., 3), given as the positions
+    that are on."""
     return weights[..., inputs].sum(-1)
 
 
@@ -80,20 +107,64 @@ def unseen_right(weights, inputs):
     return int(right.sum() - (np.rint(answers(weights, TRAINING)) == TARGET).sum())
 
 
-# ---- the machine, one program at a time -----------------------------------------------------------------------------
-OPS = ("Jmpleq", "WriteWeight", "Jump", "Stop", "Add", "ReadWeight", "Move", "Allocate", "Increment", "Decrement",
-       "Subtract", "Multiply", "Free")
-(JMPLEQ, WRITE, JUMP, STOP, ADD, READ, MOVE, ALLOCATE, INCREMENT, DECREMENT, SUBTRACT, MULTIPLY, FREE) = range(13)
-ARGUMENTS = (3, 1, 1, 0, 3, 2, 2, 1, 1, 1, 3, 3, 1)  # cells after the instruction; each holds an address
+# ---- the machine, one program at a time ----------------------------------------------------------
+OPS = (
+    "Jmpleq",
+    "WriteWeight",
+    "Jump",
+    "Stop",
+    "Add",
+    "ReadWeight",
+    "Move",
+    "Allocate",
+    "Increment",
+    "Decrement",
+    "Subtract",
+    "Multiply",
+    "Free",
+)
+(
+    JMPLEQ,
+    WRITE,
+    JUMP,
+    STOP,
+    ADD,
+    READ,
+    MOVE,
+    ALLOCATE,
+    INCREMENT,
+    DECREMENT,
+    SUBTRACT,
+    MULTIPLY,
+    FREE,
+) = range(13)
+ARGUMENTS = (
+    3,
+    1,
+    1,
+    0,
+    3,
+    2,
+    2,
+    1,
+    1,
+    1,
+    3,
+    3,
+    1,
+)  # cells after the instruction; each holds an address
 TARGETS = {JMPLEQ: 3, JUMP: 1}  # which argument is a jump target
 
 
 @dataclass
 class Machine:
-    """The state of one program. Addresses 0, 1, ... are the program, -1, -2, ... the work tape; cells hold integers.
+    """The state of one program. Addresses 0, 1, ... are the program, -1, -2, ... the work tape;
+    cells hold integers.
 
-    The program is its own memory: it may read and change its instructions, and jump into the work tape.
+    The program is its own memory: it may read and change its instructions, and jump into the work
+    tape.
     """
+
     program: list = field(default_factory=list)
     work: list = field(default_factory=list)
     weights: list = field(default_factory=lambda: [0] * WEIGHTS)
@@ -103,7 +174,9 @@ class Machine:
     halted: bool = False
 
     def copy(self):
-        return Machine(self.program[:], self.work[:], self.weights[:], self.ip, self.wp, self.age, self.halted)
+        return Machine(
+            self.program[:], self.work[:], self.weights[:], self.ip, self.wp, self.age, self.halted
+        )
 
     def __getitem__(self, address):
         return self.program[address] if address >= 0 else self.work[-1 - address]
@@ -118,8 +191,8 @@ class Machine:
     def wanted(self, config):
         """The range (low, high) of the cell that has to be guessed before the next step, or None.
 
-        Instructions are guessed from all 13; arguments from the addresses there are: the fewer cells, the better the
-        chance of each guess. This is what favours short programs.
+        Instructions are guessed from all 13; arguments from the addresses there are: the fewer
+        cells, the better the chance of each guess. This is what favours short programs.
         """
         end = len(self.program)
         if self.ip == end:
@@ -167,13 +240,25 @@ class Machine:
         elif op == FREE:
             if not 0 <= c[0] <= len(self.work):
                 return False
-            del self.work[len(self.work) - c[0]:]
+            del self.work[len(self.work) - c[0] :]
         else:
             if op == READ and not 0 <= c[0] < WEIGHTS:
                 return False
-            value = (c[0] + c[1] if op == ADD else c[0] - c[1] if op == SUBTRACT else c[0] * c[1] if op == MULTIPLY else
-                     c[0] + 1 if op == INCREMENT else c[0] - 1 if op == DECREMENT else
-                     self.weights[c[0]] if op == READ else c[0])
+            value = (
+                c[0] + c[1]
+                if op == ADD
+                else c[0] - c[1]
+                if op == SUBTRACT
+                else c[0] * c[1]
+                if op == MULTIPLY
+                else c[0] + 1
+                if op == INCREMENT
+                else c[0] - 1
+                if op == DECREMENT
+                else self.weights[c[0]]
+                if op == READ
+                else c[0]
+            )
             if abs(value) > config.largest:
                 return False
             self[a[-1]] = value
@@ -186,10 +271,11 @@ def arguments(config, op):
 
 
 def execute(config, code, limit, callback=None):
-    """Run a program whose guesses are given as `code`, in the order of its cells, for at most `limit` steps.
+    """Run a program whose guesses are given as `code`, in the order of its cells, for at most
+    `limit` steps.
 
-    callback(machine) is called before each step, with the instruction written. Returns the machine and the probability
-    of the guesses, as -log2.
+    callback(machine) is called before each step, with the instruction written. Returns the machine
+    and the probability of the guesses, as -log2.
     """
     machine, bits, code = Machine(), 0.0, iter(code)
     while not machine.halted and machine.age < limit:
@@ -202,22 +288,28 @@ def execute(config, code, limit, callback=None):
     return machine, bits
 
 
-# ---- probabilistic Levin search: thousands of machines in lockstep --------------------------------------------------
+# ---- probabilistic Levin search: thousands of machines in lockstep -------------------------------
 class Lanes:
-    """The same machine, one program per lane, each state variable an array (B,); `step` executes one step of all.
+    """The same machine, one program per lane, each state variable an array (B,); `step` executes
+    one step of all.
 
-    Most of the time would go to programs in endless loops. Where the instruction pointer is back at `mark` and nothing
-    was changed since, the state is that after `marked` steps: the program is over at once, and its age is set to its
-    limit, which is what it would have used up. The results are those of the full time.
+    Most of the time would go to programs in endless loops. Where the instruction pointer is back at
+    `mark` and nothing was changed since, the state is that after `marked` steps: the program is
+    over at once, and its age is set to its limit, which is what it would have used up. The results
+    are those of the full time.
     """
 
     def __init__(self, config, rng):
         self.config, self.rng = config, rng
         self.count = np.array([arguments(config, op) for op in range(len(OPS))], np.int32)
-        self.may_jump = np.zeros((len(OPS), 4), np.int32)  # (op, argument): 1: the next, unwritten cell will do
+        self.may_jump = np.zeros(
+            (len(OPS), 4), np.int32
+        )  # (op, argument): 1: the next, unwritten cell will do
         for op, argument in TARGETS.items():
             self.may_jump[op, argument] = 1
-        self.width = config.work_cells + config.program_cells + 4  # the spare cells are read, never used
+        self.width = (
+            config.work_cells + config.program_cells + 4
+        )  # the spare cells are read, never used
         self.resize(np.zeros(config.lanes, bool))
 
     def resize(self, keep):
@@ -229,19 +321,32 @@ class Lanes:
         self.bits = np.zeros(lanes) if fresh else self.bits[keep]
         shapes = {"cells": self.width, "code": self.config.program_cells, "weights": WEIGHTS}
         for name, width in shapes.items():
-            setattr(self, name, np.zeros((lanes, width), np.int32) if fresh else getattr(self, name)[keep])
-        self.base = np.arange(lanes, dtype=np.int32) * self.width + self.config.work_cells  # where address 0 is
+            setattr(
+                self,
+                name,
+                np.zeros((lanes, width), np.int32) if fresh else getattr(self, name)[keep],
+            )
+        self.base = (
+            np.arange(lanes, dtype=np.int32) * self.width + self.config.work_cells
+        )  # where address 0 is
         self.row = np.arange(lanes, dtype=np.int32)
         self.alive = np.ones(lanes, bool)
 
     def start(self, lanes, runs):
-        """Start new programs, numbered `runs`, in these lanes; their time limits are guessed first."""
+        """Start new programs, numbered `runs`, in these lanes; their time limits are guessed
+        first."""
         doublings = np.minimum(self.rng.geometric(0.5, len(lanes)) - 1, self.config.doublings)
         self.cells[lanes[self.work[lanes] > 0]] = 0  # unused work cells are zero at all times
-        self.weights[lanes[self.wp[lanes] > 0] if not self.config.two_argument_writes else lanes] = 0
+        self.weights[
+            lanes[self.wp[lanes] > 0] if not self.config.two_argument_writes else lanes
+        ] = 0
         for name in ("ip", "end", "work", "wp", "age", "changed", "mark", "marked"):
             getattr(self, name)[lanes] = 0
-        self.bits[lanes], self.limit[lanes], self.run[lanes] = 0, self.config.least_limit << doublings, runs
+        self.bits[lanes], self.limit[lanes], self.run[lanes] = (
+            0,
+            self.config.least_limit << doublings,
+            runs,
+        )
 
     def guess(self, lanes, low, choices):
         """Write the next program cell of these lanes: an integer from low to low + choices - 1."""
@@ -271,7 +376,11 @@ class Lanes:
             self.guess(lanes, -self.work[lanes], self.work[lanes] + self.end[lanes] + 1)
             a.append(cells[base + ip + j])
         for j in (1, 2, 3):
-            inside = (a[j] >= -self.work) & (a[j] < self.end + self.may_jump[op, j]) & (ip + j < self.end)
+            inside = (
+                (a[j] >= -self.work)
+                & (a[j] < self.end + self.may_jump[op, j])
+                & (ip + j < self.end)
+            )
             fine &= inside | (count < j)
             c.append(cells[base + np.where(inside, a[j], 0)])
         self.ip = ip + 1 + count
@@ -311,25 +420,29 @@ class Lanes:
         self.changed[lanes] = self.age[lanes]
         for lane in np.flatnonzero((op == FREE) & fine & (first > 0)):
             kept = self.work[lane] - first[lane]
-            self.cells[lane, :config.work_cells - kept] = 0
+            self.cells[lane, : config.work_cells - kept] = 0
             self.work[lane], self.changed[lane] = kept, self.age[lane]
         self.ip = np.where((op == JUMP) & fine, a[1], self.ip)
         self.ip = np.where((op == JMPLEQ) & fine & (first <= c[2]), a[3], self.ip)
         fine &= op != STOP
         again = fine & (self.ip == self.mark) & (self.changed <= self.marked)
         self.age[again] = self.limit[again]
-        mark = self.age & (self.age - 1) == 0  # after 1, 2, 4, ... steps, so that loops of any length are found
+        mark = (
+            self.age & (self.age - 1) == 0
+        )  # after 1, 2, 4, ... steps, so that loops of any length are found
         self.mark[mark], self.marked[mark] = self.ip[mark], self.age[mark]
         full = (self.wp == WEIGHTS) & (not config.two_argument_writes)
         return self.alive & (~fine | full | (self.age >= self.limit))
 
 
 def search(config, rng, triples, progress=None, callback=None):
-    """Guess and run `config.runs` programs; test what each leaves in the weights on every training set.
+    """Guess and run `config.runs` programs; test what each leaves in the weights on every training
+    set.
 
-    triples (S, 3, 3) are the training sets. Returns the number of steps in all and a list of fits, ordered by the
-    number of the run, each a dict: run, code (its guesses), steps, limit, bits (-log2 of their probability),
-    weights (100,), fits (S,) of bool. callback(lanes, over) is called after each step.
+    triples (S, 3, 3) are the training sets. Returns the number of steps in all and a list of fits,
+    ordered by the number of the run, each a dict: run, code (its guesses), steps, limit, bits
+    (-log2 of their probability), weights (100,), fits (S,) of bool. callback(lanes, over) is called
+    after each step.
     """
     lanes, steps, fits = Lanes(config, rng), 0, []
     started = min(config.lanes, config.runs)
@@ -347,26 +460,37 @@ def search(config, rng, triples, progress=None, callback=None):
         if len(tried):
             right = (answers(lanes.weights[tried], triples) == TARGET).all(-1)  # (tried, S)
             for lane, which in zip(tried[right.any(-1)], right[right.any(-1)]):
-                fits.append({"run": int(lanes.run[lane]), "code": lanes.code[lane, :lanes.end[lane]].tolist(),
-                             "steps": int(lanes.age[lane]), "limit": int(lanes.limit[lane]),
-                             "bits": float(lanes.bits[lane]), "weights": lanes.weights[lane].copy(), "fits": which})
-        again = ended[:config.runs - started]
+                fits.append(
+                    {
+                        "run": int(lanes.run[lane]),
+                        "code": lanes.code[lane, : lanes.end[lane]].tolist(),
+                        "steps": int(lanes.age[lane]),
+                        "limit": int(lanes.limit[lane]),
+                        "bits": float(lanes.bits[lane]),
+                        "weights": lanes.weights[lane].copy(),
+                        "fits": which,
+                    }
+                )
+        again = ended[: config.runs - started]
         lanes.start(again, np.arange(started, started + len(again)))
         started += len(again)
-        lanes.alive[ended[len(again):]] = False
-        if len(again) < len(ended) and 0 < 2 * lanes.alive.sum() < len(lanes.alive):  # the last ones run for long
+        lanes.alive[ended[len(again) :]] = False
+        if len(again) < len(ended) and 0 < 2 * lanes.alive.sum() < len(
+            lanes.alive
+        ):  # the last ones run for long
             lanes.resize(lanes.alive)
         if progress:
             progress(started / config.runs, f"{started:,} programs, {len(fits):,} fits")
     return steps, sorted(fits, key=lambda fit: fit["run"])
 
 
-# ---- systematic Levin search ----------------------------------------------------------------------------------------
+# ---- systematic Levin search ---------------------------------------------------------------------
 def lsearch(config, progress=None):
     """Levin's search itself, without chance: in phase n each program p may run for 2^n P(p) steps.
 
-    Walks the tree of guesses depth first. Yields, for each program whose weights fit when it halts or its time is up:
-    phase, programs ended so far, steps so far (both over all phases), the machine, -log2 P.
+    Walks the tree of guesses depth first. Yields, for each program whose weights fit when it halts
+    or its time is up: phase, programs ended so far, steps so far (both over all phases), the
+    machine, -log2 P.
     """
     programs = steps = 0
     for phase in range(1, config.lsearch_phases + 1):
@@ -374,8 +498,10 @@ def lsearch(config, progress=None):
         while waiting:
             machine, bits = waiting.pop()
             wanted = None
-            while not (wanted or machine.halted) and machine.age + 1 <= 2**(phase - bits):
-                wanted = machine.wanted(config) if len(machine.program) < config.program_cells else None
+            while not (wanted or machine.halted) and machine.age + 1 <= 2 ** (phase - bits):
+                wanted = (
+                    machine.wanted(config) if len(machine.program) < config.program_cells else None
+                )
                 if not wanted:
                     machine.step(config)
                     steps += 1
@@ -386,16 +512,19 @@ def lsearch(config, progress=None):
                 continue
             low, high = wanted
             longer = bits + np.log2(high - low + 1)
-            if machine.age + 1 <= 2**(phase - longer):
+            if machine.age + 1 <= 2 ** (phase - longer):
                 for value in range(high, low - 1, -1):
                     child = machine.copy()
                     child.program.append(value)
                     waiting.append((child, longer))
         if progress:
-            progress(phase / config.lsearch_phases, f"systematic search, phase {phase}: {programs:,} programs")
+            progress(
+                phase / config.lsearch_phases,
+                f"systematic search, phase {phase}: {programs:,} programs",
+            )
 
 
-# ---- what else fits three examples ----------------------------------------------------------------------------------
+# ---- what else fits three examples ---------------------------------------------------------------
 def one_hot(inputs):
     """Inputs as vectors of zeros and ones, (N, 100)."""
     x = np.zeros((len(inputs), WEIGHTS))
@@ -414,7 +543,8 @@ def ridge_regression(config):
 
 
 def gradient_descent(config, rng):
-    """Stochastic gradient descent on half the squared error, one example at a time, from small random weights."""
+    """Stochastic gradient descent on half the squared error, one example at a time, from small
+    random weights."""
     w, x = rng.normal(0.0, config.sgd_initial, WEIGHTS), one_hot(TRAINING)
     for _ in range(config.sgd_epochs):
         for example in rng.permutation(3):
@@ -422,7 +552,7 @@ def gradient_descent(config, rng):
     return w
 
 
-# ---- the experiment -------------------------------------------------------------------------------------------------
+# ---- the experiment ------------------------------------------------------------------------------
 def source_of_ones(config, fit):
     """Where a program keeps the number it writes: "instruction", "argument" or "work" (tape)."""
     executed, read = set(), 0
@@ -438,14 +568,17 @@ def source_of_ones(config, fit):
 
 
 def listing(config, code, limit):
-    """What a program executes, each instruction with its address, in the order in which it first comes to them."""
+    """What a program executes, each instruction with its address, in the order in which it first
+    comes to them."""
     lines = {}
 
     def watch(machine):
         at = machine.ip
         if at not in lines and machine.written(at) and 0 <= machine[at] < len(OPS):
             last = at + arguments(config, machine[at])
-            words = [str(machine[cell]) for cell in range(at + 1, last + 1) if machine.written(cell)]
+            words = [
+                str(machine[cell]) for cell in range(at + 1, last + 1) if machine.written(cell)
+            ]
             lines[at] = f"{at}: {OPS[machine[at]]}({', '.join(words)})"
 
     execute(config, code, limit, watch)
@@ -453,7 +586,8 @@ def listing(config, code, limit):
 
 
 def exponential_distance(gaps):
-    """Kolmogorov-Smirnov distance of waiting times from the exponential distribution with their mean."""
+    """Kolmogorov-Smirnov distance of waiting times from the exponential distribution with their
+    mean."""
     expected = 1 - np.exp(-np.sort(gaps) / np.mean(gaps))
     ranks = np.arange(len(gaps) + 1) / len(gaps)
     return float(max((ranks[1:] - expected).max(), (expected - ranks[:-1]).max()))
@@ -469,22 +603,34 @@ def census(config, fits):
     ours = [fit for fit in fits if fit["fits"][0]]
     exact = [fit for fit in ours if (fit["weights"] == 1).all()]
     wrong = [fit["weights"] != 1 for fit in ours if (fit["weights"] != 1).any()]
-    early = [w for w in wrong if not w[TRAINING.min():].any()]
-    late = [w for w in wrong if not w[:TRAINING.max() + 1].any()]
-    out = {"fits": len(ours), "generalising": len(exact), "generalising_share": len(exact) / max(len(ours), 1),
-           "wrong_before_the_first": len(early), "wrong_after_the_last": len(late),
-           "wrong_elsewhere": len(wrong) - len(early) - len(late),
-           "distinct_programs": len({tuple(fit["code"]) for fit in exact}),
-           "first_fit": ours[0]["run"] + 1 if ours else None,
-           "first_generalising": exact[0]["run"] + 1 if exact else None}
+    early = [w for w in wrong if not w[TRAINING.min() :].any()]
+    late = [w for w in wrong if not w[: TRAINING.max() + 1].any()]
+    out = {
+        "fits": len(ours),
+        "generalising": len(exact),
+        "generalising_share": len(exact) / max(len(ours), 1),
+        "wrong_before_the_first": len(early),
+        "wrong_after_the_last": len(late),
+        "wrong_elsewhere": len(wrong) - len(early) - len(late),
+        "distinct_programs": len({tuple(fit["code"]) for fit in exact}),
+        "first_fit": ours[0]["run"] + 1 if ours else None,
+        "first_generalising": exact[0]["run"] + 1 if exact else None,
+    }
     if exact:
         first, simplest = exact[0], min(exact, key=lambda fit: fit["bits"] + np.log2(fit["steps"]))
         for name, fit in (("first", first), ("simplest", simplest)):
-            out |= {f"{name}_cells": len(fit["code"]), f"{name}_steps": fit["steps"], f"{name}_limit": fit["limit"],
-                    f"{name}_space_bits": fit["bits"], f"{name}_levin_bits": fit["bits"] + float(np.log2(fit["steps"]))}
+            out |= {
+                f"{name}_cells": len(fit["code"]),
+                f"{name}_steps": fit["steps"],
+                f"{name}_limit": fit["limit"],
+                f"{name}_space_bits": fit["bits"],
+                f"{name}_levin_bits": fit["bits"] + float(np.log2(fit["steps"])),
+            }
         out["fastest_steps"] = min(fit["steps"] for fit in exact)
         sources = [source_of_ones(config, fit) for fit in exact]
-        out |= {f"ones_from_{kind}": sources.count(kind) for kind in ("instruction", "argument", "work")}
+        out |= {
+            f"ones_from_{kind}": sources.count(kind) for kind in ("instruction", "argument", "work")
+        }
     if len(ours) > 1:
         gaps = np.diff([fit["run"] for fit in ours])
         out |= {"mean_gap": float(gaps.mean()), "gap_distance": exponential_distance(gaps)}
@@ -492,24 +638,43 @@ def census(config, fits):
 
 
 def run(config, seed, progress=None):
-    """Search, look at every program that fits, and compare with other ways to fit three examples."""
-    search_rng, sets_rng, other_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3))
+    """Search, look at every program that fits, and compare with other ways to fit three
+    examples."""
+    search_rng, sets_rng, other_rng = (
+        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)
+    )
     triples = np.concatenate([TRAINING[None], random_triples(sets_rng, config.other_triples)])
     inputs, started = every_input(), perf_counter()
     steps, fits = search(config, search_rng, triples, progress)
     seconds = perf_counter() - started
-    out = census(config, fits) | {"runs": config.runs, "steps": steps, "steps_per_run": steps / config.runs}
-    out |= {"steps_per_fit": steps / max(out["fits"], 1), "programs_per_second": config.runs / seconds}
+    out = census(config, fits) | {
+        "runs": config.runs,
+        "steps": steps,
+        "steps_per_run": steps / config.runs,
+    }
+    out |= {
+        "steps_per_fit": steps / max(out["fits"], 1),
+        "programs_per_second": config.runs / seconds,
+    }
     exact = [fit for fit in fits if fit["fits"][0] and (fit["weights"] == 1).all()]
     out["first_unseen_right"] = unseen_right(exact[0]["weights"], inputs) if exact else 0
     if exact:
         found = exact[0]
-        print(f"\nrun {found['run'] + 1:,}, {found['steps']} of {found['limit']} steps, probability "
-              f"2^-{found['bits']:.1f}: {found['code']}\n{listing(config, found['code'], found['limit'])}")
-    others = [fit for fit in fits for _ in range(fit["fits"][1:].sum())]  # a fit counts for each set that it fits
+        print(
+            f"\nrun {found['run'] + 1:,}, {found['steps']} of {found['limit']} steps, probability "
+            f"2^-{found['bits']:.1f}: {found['code']}\n"
+            f"{listing(config, found['code'], found['limit'])}"
+        )
+    others = [
+        fit for fit in fits for _ in range(fit["fits"][1:].sum())
+    ]  # a fit counts for each set that it fits
     out["other_fits"] = len(others)
-    out["other_generalising_share"] = sum((fit["weights"] == 1).all() for fit in others) / max(len(others), 1)
-    found = np.array([fit["fits"][1:] for fit in fits if (fit["weights"] == 1).all()]).reshape(-1, config.other_triples)
+    out["other_generalising_share"] = sum((fit["weights"] == 1).all() for fit in others) / max(
+        len(others), 1
+    )
+    found = np.array([fit["fits"][1:] for fit in fits if (fit["weights"] == 1).all()]).reshape(
+        -1, config.other_triples
+    )
     out["other_sets_solved"] = int(found.any(0).sum())
 
     out["minimum_norm_unseen_right"] = unseen_right(minimum_norm(), inputs)
@@ -518,7 +683,9 @@ def run(config, seed, progress=None):
     bits = other_rng.integers(0, 2, (config.bit_guesses, WEIGHTS), np.int8)
     ones = bits[(answers(bits, TRAINING) == TARGET).all(-1)].sum(-1, dtype=float)
     out["bit_guess_fits"] = len(ones)
-    out["bit_guess_unseen_right"] = float((ones * (ones - 1) * (ones - 2) / 6 - 3).mean()) if len(ones) else 0.0
+    out["bit_guess_unseen_right"] = (
+        float((ones * (ones - 1) * (ones - 2) / 6 - 3).mean()) if len(ones) else 0.0
+    )
     out["unseen"] = len(inputs) - len(TRAINING)
     fitted = ("minimum_norm", "ridge", "sgd")
     out["fitted_share"] = max(out[f"{name}_unseen_right"] for name in fitted) / out["unseen"]
@@ -530,98 +697,214 @@ def systematic(config, progress=None):
     out = {}
     for phase, programs, steps, machine, bits in lsearch(config, progress):
         for name in ["lsearch_first"] * (not out) + ["lsearch_halting"] * machine.halted:
-            out |= {f"{name}_phase": phase, f"{name}_programs": programs, f"{name}_steps": steps,
-                    f"{name}_cells": len(machine.program), f"{name}_ones": machine.weights.count(1),
-                    f"{name}_levin_bits": float(bits + np.log2(machine.age))}
+            out |= {
+                f"{name}_phase": phase,
+                f"{name}_programs": programs,
+                f"{name}_steps": steps,
+                f"{name}_cells": len(machine.program),
+                f"{name}_ones": machine.weights.count(1),
+                f"{name}_levin_bits": float(bits + np.log2(machine.age)),
+            }
         if machine.halted:
             break
     return out
 
 
 def study(config, seed, progress=None):
-    """More training sets; and the machine whose WriteWeight names the weight it writes, on which fits are rarer."""
-    sets_rng, search_rng = (np.random.default_rng(s) for s in np.random.SeedSequence([seed, 2]).spawn(2))
+    """More training sets; and the machine whose WriteWeight names the weight it writes, on which
+    fits are rarer."""
+    sets_rng, search_rng = (
+        np.random.default_rng(s) for s in np.random.SeedSequence([seed, 2]).spawn(2)
+    )
     many = search(config, search_rng, random_triples(sets_rng, config.study_triples), progress)[1]
     of_set = sum(fit["fits"].astype(int) for fit in many)
     right = sum(fit["fits"].astype(int) for fit in many if (fit["weights"] == 1).all())
     harder = replace(config, two_argument_writes=True, runs=config.study_runs)
-    steps, fits = search(harder, np.random.default_rng(np.random.SeedSequence([seed, 1])), TRAINING[None], progress)
+    steps, fits = search(
+        harder, np.random.default_rng(np.random.SeedSequence([seed, 1])), TRAINING[None], progress
+    )
     inputs = every_input()
-    return {"triples_fits": int(of_set.sum()), "triples_generalising_share": float(right.sum() / of_set.sum()),
-            "triples_least_share": float((right / of_set).min()), "triples_shares": (right / of_set).tolist(),
-            "runs": harder.runs, "steps_per_run": steps / harder.runs, **census(harder, fits),
-            "fit_runs": [fit["run"] + 1 for fit in fits], "fit_steps": [fit["steps"] for fit in fits],
-            "fit_cells": [len(fit["code"]) for fit in fits],
-            "fit_unseen_right": [unseen_right(fit["weights"], inputs) for fit in fits]}
+    return {
+        "triples_fits": int(of_set.sum()),
+        "triples_generalising_share": float(right.sum() / of_set.sum()),
+        "triples_least_share": float((right / of_set).min()),
+        "triples_shares": (right / of_set).tolist(),
+        "runs": harder.runs,
+        "steps_per_run": steps / harder.runs,
+        **census(harder, fits),
+        "fit_runs": [fit["run"] + 1 for fit in fits],
+        "fit_steps": [fit["steps"] for fit in fits],
+        "fit_cells": [len(fit["code"]) for fit in fits],
+        "fit_unseen_right": [unseen_right(fit["weights"], inputs) for fit in fits],
+    }
 
 
 # ---- tail: the command line, byte-identical in every stub; its text stands in SPEC.md ----
-import argparse, json, pathlib, shutil, sys, time, tomllib, typing  # noqa: E401, E402
+import argparse, json, os, pathlib, shutil, sys, time, tomllib, typing  # noqa: E401, E402
 
 
-def main(argv=None):
-    """Run, report, judge. Exit code 0: it ran; 1: it diverged or could not write; 2: bad arguments; 130: Ctrl-C."""
-    here, started, shown = pathlib.Path(__file__), time.monotonic(), [0]
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.error = lambda message: parser.exit(2, f"{parser.prog}: {message} (see --help)\n")
-    parser.add_argument("--quick", action="store_true", help="a run of seconds: it proves the code, not the claim")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the record of this run to FILE")
-    if "study" in globals():
-        parser.add_argument("--study", action="store_true", help="instead of the run, the longer study of study.json")
-    seed_field = {"seed": typing.Annotated[int, "seed of every random number", (0, 2**32 - 1)]}
-    for name, hint in (seed_field | typing.get_type_hints(Config, include_extras=True)).items():
-        kind, *many = typing.get_args(hint.__origin__) or [hint.__origin__]  # a tuple field is tuple[kind, ...]
-        (text, *legal), how = hint.__metadata__, {"action": argparse.BooleanOptionalAction}
-        if kind is not bool:
-            def value(word, kind=kind, legal=legal[0]):
-                if kind(word) in legal if kind is str else legal[0] <= kind(word) <= legal[1]:
-                    return kind(word)
-                raise ValueError  # argparse says: argument FLAG: invalid NAME value: 'WORD', with the name set below
-            value.__name__ = " or ".join(legal[0]) if kind is str else f"{kind.__name__} in {list(legal[0])}"
-            how = {"type": value, "nargs": "+" if many else None, "metavar": kind.__name__.upper()}
-            text += f", {value.__name__}"
-        text = f"{text}; default {getattr(Config, name, 0)}".replace("%", "%%")
-        parser.add_argument(f"--{name.replace('_', '-')}", help=text, default=argparse.SUPPRESS, **how)
-    given = {name: tuple(v) if isinstance(v, list) else v for name, v in vars(parser.parse_args(argv)).items()}
-    seed, quick, path, longer = (given.pop(name, 0) for name in ("seed", "quick", "json", "study"))
-    try:
-        config, card = Config(**((QUICK if quick else {}) | given)), here.with_name("card.toml")
-        claims = tomllib.loads(card.read_text("utf-8"))["claims"] if card.exists() else []
-        if path:
-            path.open("a").close()
-    except (OSError, ValueError) as error:
-        parser.error(f"argument --json: {error}" if isinstance(error, OSError) else str(error))
+def add_setting(parser, name, hint, default):
+    """Add a field of Config as a flag that refuses words of another kind or out of its range."""
+    kind, *many = typing.get_args(hint.__origin__) or [hint.__origin__]  # tuple[kind, ...] or kind
+    text, *legal = hint.__metadata__
+    how = {"action": argparse.BooleanOptionalAction}
+    if kind is not bool:
+
+        def value(word):
+            if (word in legal[0]) if kind is str else legal[0][0] <= kind(word) <= legal[0][1]:
+                return kind(word)
+            raise ValueError  # argparse then says: argument FLAG: invalid NAME value: 'WORD'
+
+        span = " or ".join(legal[0]) if kind is str else f"{kind.__name__} in {list(legal[0])}"
+        value.__name__ = span
+        text = f"{text}, {span}"
+        how = {"type": value, "nargs": "+" if many else None, "metavar": kind.__name__.upper()}
+    text = f"{text}; default {default}".replace("%", "%%")
+    parser.add_argument(f"--{name.replace('_', '-')}", help=text, default=argparse.SUPPRESS, **how)
+
+
+def plain(said):
+    """A message as one line of bounded length, with control characters as escapes."""
+    return repr(str(said))[1:-1][:300]
+
+
+def command_line(this):
+    """The parser of a program's flags: a few of every program, and one for each field of Config."""
+    name, form = pathlib.Path(this.__file__).name, argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(name, description=this.__doc__, formatter_class=form)
+    parser.error = lambda said: parser.exit(2, f"{name}: {plain(said)} (see --help)\n")
+    parser.add_argument("--quick", action="store_true", help="seconds: it proves the code alone")
+    parser.add_argument("--all", action="store_true", help="print every metric, not only claims")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="keep the record there")
+    seed = typing.Annotated[int, "seed of every random number", (0, 2**32 - 1)]
+    add_setting(parser, "seed", seed, 0)
+    for setting, hint in typing.get_type_hints(this.Config, include_extras=True).items():
+        add_setting(parser, setting, hint, getattr(this.Config, setting))
+    return parser
+
+
+def passes(claim, value):
+    """Whether the value of a claim's metric passes the claim's test."""
+    value = float("nan") if value is None else value  # which passes no test
+    if "within" in claim:
+        low, high = claim["within"]
+        return low <= value <= high
+    bar = claim["threshold"]
+    tests = {">=": value >= bar, "<=": value <= bar, ">": value > bar, "<": value < bar}
+    return (tests | {"==": value == bar})[claim["op"]]
+
+
+def claims_of(here):
+    """The card's claims about the program at `here`, each tried for what the report needs of it."""
+    card, source = here.with_name("card.toml"), "study" if here.stem[:6] == "study_" else "run"
+    claims = tomllib.loads(card.read_text("utf-8"))["claims"] if card.exists() else []
+    claims = [claim for claim in claims if claim.get("from", "run") == source]
+    for claim in claims:
+        passes(claim, 0.0), claim["metric"], claim["says"], claim["paper"], claim["level"]
+    return claims
+
+
+def flatten(table, prefix=""):
+    """{row: {column: number}} as {"row.column": number}. FloatingPointError: one is nan or inf."""
+    flat = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{name}.")
+        elif value is not None and not np.all(np.isfinite(value)):
+            raise FloatingPointError(f"metric {prefix}{name} is {value}")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def print_report(numbers, claims, everything):
+    """Print each claim with its test, the headline first, then the verdict; or all metrics too."""
+    text = {name: "none" if v is None else f"{v:.5g}" for name, v in numbers.items()}
+    for name in text if everything or not claims else ():
+        print(f"  {name:<{max(map(len, text))}}  {text[name]}")
+    failed = [claim for claim in claims if not passes(claim, numbers[claim["metric"]])]
+    for claim in claims:
+        needed = f"{claim.get('op', 'within')} {claim.get('threshold', claim.get('within'))}"
+        paper = "an extra, not judged" if claim["level"] == "extra" else f"paper: {claim['paper']}"
+        print(f"{'fails' if claim in failed else 'holds'}  {claim['says']}")
+        print(f"       {claim['metric']} {text[claim['metric']]}, needed {needed}; {paper}")
+    levels = {claim["level"] for claim in failed}
+    verdict = "partial" if "paper" in levels else "reproduces"
+    verdict = "does not reproduce" if "trend" in levels else verdict
+    if claims:
+        print(f"this run: {verdict}; {len(claims) - len(failed)} of {len(claims)} claims hold")
+
+
+def progress_on_stderr(started):
+    """A progress(fraction, message): one live line on a terminal, elsewhere a line each 10 s."""
+    live, shown = sys.stderr.isatty(), [0.0]
 
     def progress(fraction, message):
-        """Show on stderr how far the run is: one live line on a terminal, elsewhere a line each 10 s."""
-        now, live = time.monotonic(), sys.stderr.isatty()
+        now = time.monotonic()
         if now - shown[0] >= (0.1 if live else 10):
             shown[0] = now
-            line = f"{fraction:4.0%} {now - started:4.0f} s  {message}"[:shutil.get_terminal_size().columns - 1]
-            print(f"\r\033[K{line}" if live else line, end="" if live else "\n", file=sys.stderr, flush=True)
+            line = f"{fraction:4.0%} {now - started:4.0f} s  {plain(message)}"
+            line = line[: shutil.get_terminal_size().columns - 1]
+            begin, end = ("\r\033[K", "") if live else ("", "\n")
+            print(f"{begin}{line}", end=end, file=sys.stderr, flush=True)
+
+    return progress
+
+
+def write_record(path, record):
+    """Write or replace the file in one step: a full disk or Ctrl-C leaves what was there."""
+    part = path.with_name(f"{path.name}.part")
     try:
-        metrics = (globals()["study"] if longer else run)(config, seed, progress)
-        record = {"slug": here.stem.replace("_", "-"), "seed": seed, "quick": quick, "config": vars(config),
-                  "seconds": round(time.monotonic() - started, 3), "metrics": metrics}
-        print(f"\n{record['slug']}, seed {seed}, {record['seconds']:.1f} s{', a quick run proves no claim' * quick}")
-        for name, v in metrics.items():
-            if v is not None and not np.all(np.isfinite(v)):
-                raise FloatingPointError(f"metric {name} is {v}")
-            if not isinstance(v, list):
-                print(f"  {name:<{max(map(len, metrics))}}  {format(v, '.5g') if isinstance(v, float) else v}")
-        for c in (c for c in claims if c.get("from", "runs") == ("study" if longer else "runs")):
-            v, bar = np.nan if metrics[c["metric"]] is None else metrics[c["metric"]], c["threshold"]
-            holds = {">=": v >= bar, "<=": v <= bar, ">": v > bar, "<": v < bar, "==": v == bar}[c["op"]]
-            print(f"{'holds' if holds else 'fails'}  {c['says']}: {v:.5g}, needed {c['op']} {bar}; paper: {c['paper']}")
+        part.write_text(json.dumps(record, default=lambda number: number.item()) + "\n", "utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def main(this, argv=None):
+    """Run a module. Exit code 0: it ran; 1: it diverged; 2: unusable arguments; 130: Ctrl-C."""
+    here, started, parser = pathlib.Path(this.__file__), time.monotonic(), command_line(this)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # what a terminal cannot show costs no record
+    given = vars(parser.parse_args(argv))
+    if odd := [name for name, value in given.items() if value == []]:  # argparse on FLAG=--
+        parser.error(f"argument --{odd[0].replace('_', '-')}: expected a value")
+    seed, path = given.pop("seed", 0), given.pop("json")
+    quick, everything = given.pop("quick"), given.pop("all")
+    try:
+        taken = path and path.exists() and not path.is_file()
+        if taken or path and not os.access(f"{path.parent}/", os.W_OK):
+            parser.error(f"argument --json: no file can be written at {path}")
+        given = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+        config = this.Config(**((this.QUICK if quick else {}) | given))
+    except (OSError, ValueError) as error:
+        parser.error(error)
+    try:
+        claims = claims_of(here)
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        parser.error(f"card.toml beside it cannot be used: {type(error).__name__} {error}")
+    try:
+        metrics = flatten(this.run(config, seed, progress_on_stderr(started)))
+        record = {"seed": seed, "quick": quick, "config": vars(config), "metrics": metrics}
+        record["seconds"] = time.monotonic() - started
+        record["processor_seconds"] = time.process_time()
         if path:
-            part = path.with_name(path.name + ".part")
-            part.write_text(json.dumps(record, default=lambda number: number.item()) + "\n", "utf-8")
-            part.replace(path)
+            write_record(path, record)
     except KeyboardInterrupt:
         sys.exit(130)
     except (FloatingPointError, MemoryError, OSError) as error:
-        sys.exit(f"{parser.prog} stopped: {error}")
+        sys.exit(f"{parser.prog} stopped: {plain(error)}")
+    numbers = {name: v for name, v in metrics.items() if not isinstance(v, list)}
+    if lost := [claim["metric"] for claim in claims if claim["metric"] not in numbers]:
+        sys.exit(f"{parser.prog}: card.toml names {lost[0]}, which run() returns no number for")
+    try:
+        cost = f"{record['processor_seconds']:.1f} s of one core"
+        print(f"\n{here.stem}, seed {seed}, {cost}{', a quick run: no claim is proved' * quick}")
+        print_report(numbers, claims, everything)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads, head for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.modules[__name__])

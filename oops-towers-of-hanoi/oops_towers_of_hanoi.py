@@ -2,23 +2,28 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy"]
 # ///
-"""OOPS: a program searcher learns to write 1^n 2^n, and then finds one recursive program for every Tower of Hanoi.
+"""OOPS: a program searcher learns to write 1^n 2^n, and then finds one recursive program for every
+Tower of Hanoi.
 
 Paper: J. Schmidhuber, "Optimal Ordered Problem Solver", Machine Learning 54:211-254, 2004.
 Task: 30 problems "write n ones, then n twos", then 30 Towers of Hanoi, one after the other.
-Method: all programs of a small Forth-like language are tried, depth first, each prefix p for at most P(p) T steps, with
-T doubled until one solves the problem. Half of the time the last program that worked is reused or prolonged, the other
-half goes to fresh programs that have to solve all problems so far. The instruction boostq makes the instructions of the
-program for 1^n 2^n more probable: experience changes the search.
-Claim: the universal program for Hanoi is found with experience, and hundreds of times later without.
+Method: all programs of a small Forth-like language are tried, depth first, each prefix p for at
+most P(p) T steps, with T doubled until one solves the problem. Half of the time the last program
+that worked is reused or prolonged, the other half goes to fresh programs that have to solve all
+problems so far. The instruction boostq makes the instructions of the program for 1^n 2^n more
+probable: experience changes the search.
+Claim: the universal program for Hanoi is found with experience, and hundreds of times later
+without.
 
-    python3 oops_towers_of_hanoi.py            both classes of problems, and the same without experience
-    python3 oops_towers_of_hanoi.py --study    languages of 9 to 73 instructions
+    python3 oops_towers_of_hanoi.py          both classes, and Hanoi without experience
+    python3 study_oops_towers_of_hanoi.py    languages of 9 to 73 instructions
 """
+
 import gc
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: nothing here is a large matrix product
+# before numpy: nothing here is a large matrix product
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -32,34 +37,93 @@ import numpy as np
 @dataclass(frozen=True)
 class Config:
     """Every hyperparameter; the defaults are the experiment."""
+
     instructions: Annotated[int, "n_Q, instructions of the language", (9, 200)] = 24
     tasks: Annotated[int, "problems of each class, n = 1, 2, ...", (3, 30)] = 30
-    direct_tasks: Annotated[int, "up to this n frozen programs are run step by step, beyond by contract", (3, 22)] = 16
+    direct_tasks: Annotated[
+        int, "up to this n frozen programs are run step by step, beyond by contract", (3, 22)
+    ] = 16
     phases: Annotated[int, "log2 of the largest T", (1, 60)] = 54
-    plain_phases: Annotated[int, "the plain searcher repeats the phases up to this log2 T, as a check", (1, 30)] = 21
+    plain_phases: Annotated[
+        int, "the plain searcher repeats the phases up to this log2 T, as a check", (1, 30)
+    ] = 21
     move_tasks: Annotated[int, "plain sequences of moves and swaps: largest n", (1, 8)] = 7
-    ladder_tasks: Annotated[int, "the scheme that only reuses: largest n that is tried", (3, 12)] = 10
-    study_sizes: Annotated[tuple[int, ...], "study: languages, instructions", (9, 200)] = (9, 12, 16, 24, 32, 73)
-    study_orders: Annotated[int, "study: orders of the instructions for each language", (1, 100)] = 1
+    ladder_tasks: Annotated[
+        int, "the scheme that only reuses: largest n that is tried", (3, 12)
+    ] = 10
+    study_sizes: Annotated[tuple[int, ...], "study: languages, instructions", (9, 200)] = (
+        9,
+        12,
+        16,
+        24,
+        32,
+        73,
+    )
+    study_orders: Annotated[
+        int, "study: orders of the instructions for each language", (1, 100)
+    ] = 1
 
     def __post_init__(self):
         if self.plain_phases > self.phases:
             raise ValueError("--plain-phases is larger than --phases")
 
 
-QUICK = {"instructions": 9, "tasks": 4, "direct_tasks": 4, "phases": 25, "plain_phases": 12, "move_tasks": 4,
-         "ladder_tasks": 4, "study_sizes": (9,), "study_orders": 1}
+QUICK = {
+    "instructions": 9,
+    "tasks": 4,
+    "direct_tasks": 4,
+    "phases": 25,
+    "plain_phases": 12,
+    "move_tasks": 4,
+    "ladder_tasks": 4,
+    "study_sizes": (9,),
+    "study_orders": 1,
+}
 
-# ---- the language and its probabilities -----------------------------------------------------------------------------
+# ---- the language and its probabilities ----------------------------------------------------------
 ESSENTIAL = ("defnp", "endnp", "calltp", "xSA", "xAD", "mvdsk", "w1", "w2", "boostq")
-GENERAL = ("c0", "c1", "c2", "c3", "dup", "drop", "swap", "over", "inc", "dec", "add", "sub", "by2", "neg", "nop")
-BIAS = ("xSA", "xAD", "mvdsk", "boostq")  # what the user makes probable before the Hanoi problems, as in the paper
-STACK_USE = {"dup": (1, 1), "drop": (1, -1), "swap": (2, 0), "over": (2, 1), "inc": (1, 0), "dec": (1, 0),
-             "add": (2, -1), "sub": (2, -1), "by2": (1, 0), "neg": (1, 0)}  # numbers needed, change of depth
+GENERAL = (
+    "c0",
+    "c1",
+    "c2",
+    "c3",
+    "dup",
+    "drop",
+    "swap",
+    "over",
+    "inc",
+    "dec",
+    "add",
+    "sub",
+    "by2",
+    "neg",
+    "nop",
+)
+BIAS = (
+    "xSA",
+    "xAD",
+    "mvdsk",
+    "boostq",
+)  # what the user makes probable before the Hanoi problems, as in the paper
+STACK_USE = {
+    "dup": (1, 1),
+    "drop": (1, -1),
+    "swap": (2, 0),
+    "over": (2, 1),
+    "inc": (1, 0),
+    "dec": (1, 0),
+    "add": (2, -1),
+    "sub": (2, -1),
+    "by2": (1, 0),
+    "neg": (1, 0),
+}  # numbers needed, change of depth
 STACK_DEPTH = 16
 # Where a token may stand, and which tokens can there neither fail nor act, or are illegal.
-LIGHT = {"outside": {"nop", "defnp", "xSA", "xAD"}, "procedure known": {"nop", "defnp", "xSA", "xAD"},
-         "body": {"nop", "calltp", "xSA", "xAD", "mvdsk", "w1", "w2", *STACK_USE.values(), (0, 1)}}
+LIGHT = {
+    "outside": {"nop", "defnp", "xSA", "xAD"},
+    "procedure known": {"nop", "defnp", "xSA", "xAD"},
+    "body": {"nop", "calltp", "xSA", "xAD", "mvdsk", "w1", "w2", *STACK_USE.values(), (0, 1)},
+}
 ILLEGAL = {"outside": {"endnp", "calltp"}, "procedure known": {"endnp"}, "body": {"defnp"}}
 
 
@@ -72,26 +136,41 @@ def instruction_set(size):
 class Language:
     """Instructions, in the order in which the search tries them, and their probabilities.
 
-    Each is drawn with probability numerator / sum of all numerators. A numerator is 1, plus n_Q for those the user
-    favours, plus n_Q for each boostq read so far if the instruction occurs in the program that boostq points to.
+    Each is drawn with probability numerator / sum of all numerators. A numerator is 1, plus n_Q for
+    those the user favours, plus n_Q for each boostq read so far if the instruction occurs in the
+    program that boostq points to.
     """
+
     tokens: tuple
     bias: tuple = ()
-    experience: tuple = ()  # the last program of the previous class of problems; boostq does nothing without
+    experience: tuple = ()  # last program of the class before; without one boostq does nothing
 
     def numerators(self, boosts):
         size = len(self.tokens)
-        return tuple(1 + size * ((x in self.bias) + boosts * (x in self.experience)) for x in self.tokens)
+        return tuple(
+            1 + size * ((x in self.bias) + boosts * (x in self.experience)) for x in self.tokens
+        )
 
     def continuations(self, odds):
-        """For all tokens (token, odds of the prefix one token longer); odds are (numerator, denominator, boosts).
+        """For all tokens (token, odds of the prefix one token longer); odds are (numerator,
+        denominator, boosts).
 
-        The probability is kept as two exact integers, so that the order of the factors cannot matter.
+        The probability is kept as two exact integers, so that the order of the factors cannot
+        matter.
         """
         numerators = self.numerators(odds[2])
         total = odds[1] * sum(numerators)
-        return [(token, (odds[0] * numerator, total, odds[2] + (token == "boostq" and bool(self.experience))))
-                for token, numerator in zip(self.tokens, numerators)]
+        return [
+            (
+                token,
+                (
+                    odds[0] * numerator,
+                    total,
+                    odds[2] + (token == "boostq" and bool(self.experience)),
+                ),
+            )
+            for token, numerator in zip(self.tokens, numerators)
+        ]
 
     def odds(self, program, boosts=0):
         odds = (1, 1, boosts)
@@ -100,7 +179,7 @@ class Language:
         return odds
 
 
-# ---- the problems ---------------------------------------------------------------------------------------------------
+# ---- the problems --------------------------------------------------------------------------------
 class Halt(Exception):
     """The program did something illegal."""
 
@@ -117,7 +196,8 @@ HOME = (0, 1, 2)  # the arguments S, A, D: source, auxiliary and destination
 
 
 def beginning(task_class, n):
-    """The state of problem n of class "A" (symbols written so far) or "B" (three pegs, each from bottom to top)."""
+    """The state of problem n of class "A" (symbols written so far) or "B" (three pegs, each from
+    bottom to top)."""
     return 0 if task_class == "A" else (tuple(range(n, 0, -1)), (), ())
 
 
@@ -125,7 +205,11 @@ def act(task_class, n, env, token, frame):
     """The state after mvdsk, w1 or w2, executed with the arguments `frame`. Raises Halt or Goal."""
     if token == "mvdsk":
         source, _, destination = frame
-        if task_class == "A" or not env[source] or (env[destination] and env[destination][-1] < env[source][-1]):
+        if (
+            task_class == "A"
+            or not env[source]
+            or (env[destination] and env[destination][-1] < env[source][-1])
+        ):
             raise Halt
         pegs = list(env)
         pegs[source], pegs[destination] = env[source][:-1], env[destination] + env[source][-1:]
@@ -146,13 +230,15 @@ def swapped(token, w):
     return (w[1], w[0], w[2]) if token == "xSA" else (w[0], w[2], w[1])
 
 
-# ---- the machine, plainly: one program on one problem ---------------------------------------------------------------
+# ---- the machine, plainly: one program on one problem --------------------------------------------
 @dataclass
 class Machine:
-    """Reads a program token by token; between two tokens it waits for the next. Raises Halt, Late or Goal.
+    """Reads a program token by token; between two tokens it waits for the next. Raises Halt, Late
+    or Goal.
 
     A step is a token that is executed or compiled, or the entry of a procedure.
     """
+
     task_class: str
     n: int
     limit: int  # steps that may be used in all
@@ -192,7 +278,8 @@ class Machine:
             self.w = self.execute(token, self.w, self.w)
 
     def call(self, n, frame):
-        """The procedure with arguments `frame` and n. At n = 0 it returns; inside, n is one less and w starts anew."""
+        """The procedure with arguments `frame` and n. At n = 0 it returns; inside, n is one less
+        and w starts anew."""
         self.tick()
         w = frame
         for token in self.procedure if n else ():
@@ -235,7 +322,8 @@ class Machine:
 
 
 def execute(task_class, n, program, limit):
-    """Run a program on a problem from scratch. Returns "goal", "halt", "late" or "waits", and the machine."""
+    """Run a program on a problem from scratch. Returns "goal", "halt", "late" or "waits", and the
+    machine."""
     machine = Machine(task_class, n, limit)
     try:
         for token in program:
@@ -245,21 +333,25 @@ def execute(task_class, n, program, limit):
     return "waits", machine
 
 
-# ---- the search, plainly --------------------------------------------------------------------------------------------
+# ---- the search, plainly -------------------------------------------------------------------------
 @dataclass
 class Outcome:
-    """What one half of a phase did: the tokens that solved it, or None; prefixes tested; steps executed."""
+    """What one half of a phase did: the tokens that solved it, or None; prefixes tested; steps
+    executed."""
+
     found: tuple = None
     prefixes: int = 0
     steps: int = 0
 
 
 def plain_search(language, machines, time, boosts=0):
-    """Test all continuations of the machines' programs, depth first, each prefix p for at most P(p) `time` steps.
+    """Test all continuations of the machines' programs, depth first, each prefix p for at most P(p)
+    `time` steps.
 
-    A prefix without time for one more step is not tried. The machines' problems are worked on one after the other,
-    until one halts; where a problem is solved its machine is dropped. Nothing is done twice: a machine is copied before
-    a token is read, and the copy is what the search goes back to.
+    A prefix without time for one more step is not tried. The machines' problems are worked on one
+    after the other, until one halts; where a problem is solved its machine is dropped. Nothing is
+    done twice: a machine is copied before a token is read, and the copy is what the search goes
+    back to.
     """
     out = Outcome()
 
@@ -295,15 +387,18 @@ def plain_search(language, machines, time, boosts=0):
     return out
 
 
-# ---- the search, by classes of equal behaviour ----------------------------------------------------------------------
+# ---- the search, by classes of equal behaviour ---------------------------------------------------
 @dataclass(eq=False)
 class State:
-    """All that decides what a prefix will do, apart from its probability and its time; one object for equal states.
+    """All that decides what a prefix will do, apart from its probability and its time; one object
+    for equal states.
 
-    tasks: ((n, state of the problem, depth of the stack), ...), those not yet solved. body: None outside of one. A body
-    that will halt, or that there is no time to run, is the number of steps until it halts, or 0; of the tasks only
-    their number matters then. pending: the permutation that the swaps since the last call in the body amount to.
+    tasks: ((n, state of the problem, depth of the stack), ...), those not yet solved. body: None
+    outside of one. A body that will halt, or that there is no time to run, is the number of steps
+    until it halts, or 0; of the tasks only their number matters then. pending: the permutation that
+    the swaps since the last call in the body amount to.
     """
+
     tasks: object
     w: tuple
     procedure: tuple
@@ -312,18 +407,29 @@ class State:
 
     def __post_init__(self):
         self.count = self.tasks if isinstance(self.tasks, int) else len(self.tasks)
-        self.place = "body" if self.body is not None else "procedure known" if self.procedure is not None else "outside"
-        self.after, self.results = {}, {}  # state by what is read next; what running does, see Searcher
+        self.place = (
+            "body"
+            if self.body is not None
+            else "procedure known"
+            if self.procedure is not None
+            else "outside"
+        )
+        self.after, self.results = (
+            {},
+            {},
+        )  # state by what is read next; what running does, see Searcher
 
 
 class Searcher:
-    """The same search with the same counts, which walks only once through prefixes that cannot be told apart.
+    """The same search with the same counts, which walks only once through prefixes that cannot be
+    told apart.
 
-    Whatever follows a prefix depends on its state, its probability and the steps it has used. Where all three were met
-    before, and no program was found there, the counts of that subtree are added and nothing is walked. States are
-    equal more often than it seems. Nothing reads the numbers on the stack, so its depth stands for it. Within the body
-    of a procedure, swaps matter only as the permutation that is in force at the next calltp. A body that is certain to
-    halt is described by the step at which it will, and a body whose endnp no prefix has the time to read by nothing.
+    Whatever follows a prefix depends on its state, its probability and the steps it has used. Where
+    all three were met before, and no program was found there, the counts of that subtree are added
+    and nothing is walked. States are equal more often than it seems. Nothing reads the numbers on
+    the stack, so its depth stands for it. Within the body of a procedure, swaps matter only as the
+    permutation that is in force at the next calltp. A body that is certain to halt is described by
+    the step at which it will, and a body whose endnp no prefix has the time to read by nothing.
     """
 
     def __init__(self, language, task_class, callback=None):
@@ -332,7 +438,8 @@ class Searcher:
         self.effects = {token: self.effect(token) for token in language.tokens}
 
     def effect(self, token):
-        """What a token does, the same for tokens that do the same: a name, or (numbers needed, change of depth)."""
+        """What a token does, the same for tokens that do the same: a name, or (numbers needed,
+        change of depth)."""
         if token in ("defnp", "endnp", "calltp", "mvdsk"):
             return token
         if token in ("xSA", "xAD"):
@@ -342,7 +449,8 @@ class Searcher:
         return (0, 1) if token[0] == "c" else STACK_USE.get(token, "nop")
 
     def compile(self, body, pending, effect):
-        """A body one token longer; pending is the permutation that the swaps since the last call amount to."""
+        """A body one token longer; pending is the permutation that the swaps since the last call
+        amount to."""
         if effect == "calltp":
             return (*body, pending), HOME
         if effect in ("xSA", "xAD"):
@@ -351,7 +459,14 @@ class Searcher:
 
     def search(self, machines, time, boosts=0):
         """As plain_search, for machines that all wait for a token outside of a body."""
-        self.time, self.tables, self.plans, self.seen, self.path, self.out = time, {}, {}, {}, [], Outcome()
+        self.time, self.tables, self.plans, self.seen, self.path, self.out = (
+            time,
+            {},
+            {},
+            {},
+            [],
+            Outcome(),
+        )
         w, procedure = machines[0].w if self.task_class == "B" else HOME, None
         if machines[0].procedure is not None:
             procedure, pending = (), HOME
@@ -364,16 +479,28 @@ class Searcher:
 
     def state(self, tasks, w, procedure, body=None, pending=HOME):
         if isinstance(body, int):
-            tasks, w, procedure, pending = tasks if isinstance(tasks, int) else len(tasks), None, None, None
+            tasks, w, procedure, pending = (
+                tasks if isinstance(tasks, int) else len(tasks),
+                None,
+                None,
+                None,
+            )
         key = tasks, w, procedure, body, pending
         if key not in self.states:
             self.states[key] = State(*key)
         return self.states[key]
 
     def after(self, state, change):
-        """The state after a token that is compiled, or acts on w only; or "forget", "stop" or "settle", see visit."""
+        """The state after a token that is compiled, or acts on w only; or "forget", "stop" or
+        "settle", see visit."""
         if change not in state.after:
-            tasks, w, procedure, body, pending = state.tasks, state.w, state.procedure, state.body, state.pending
+            tasks, w, procedure, body, pending = (
+                state.tasks,
+                state.w,
+                state.procedure,
+                state.body,
+                state.pending,
+            )
             if change == "forget":
                 procedure = None
             elif change == "stop":
@@ -390,7 +517,8 @@ class Searcher:
         return state.after[change]
 
     def kinds(self, boosts):
-        """After so many boosts: (token, group, effect, numerator, boosts) of each token; sum and largest numerator."""
+        """After so many boosts: (token, group, effect, numerator, boosts) of each token; sum and
+        largest numerator."""
         if boosts not in self.grouped:
             groups, rows, numerators = {}, [], self.language.numerators(boosts)
             for token, numerator in zip(self.language.tokens, numerators):
@@ -401,19 +529,27 @@ class Searcher:
         return self.grouped[boosts]
 
     def table(self, odds):
-        """For a prefix with these odds: its continuations, and the largest limits with which four things can be read.
+        """For a prefix with these odds: its continuations, and the largest limits with which four
+        things can be read.
 
-        Continuations are (token, group, effect, odds, limit in steps, largest limit one token later); tokens of a group
-        lead to the same state with the same odds. The limits are those of any next token; of endnp; of calltp and then
-        endnp; of calltp. Reading a boostq first may raise the last three, anything else lowers them.
+        Continuations are (token, group, effect, odds, limit in steps, largest limit one token
+        later); tokens of a group lead to the same state with the same odds. The limits are those of
+        any next token; of endnp; of calltp and then endnp; of calltp. Reading a boostq first may
+        raise the last three, anything else lowers them.
         """
         if odds not in self.tables:
             rows, at, shared, total = [], {}, {}, odds[1] * self.kinds(odds[2])[1]
             for token, group, effect, numerator, boosts in self.kinds(odds[2])[0]:
                 if (numerator, boosts) not in shared:
-                    longer, (_, later, largest) = (odds[0] * numerator, total, boosts), self.kinds(boosts)
-                    shared[numerator, boosts] = (longer, self.time * longer[0] // total,
-                                                 self.time * longer[0] * largest // (total * later))
+                    longer, (_, later, largest) = (
+                        (odds[0] * numerator, total, boosts),
+                        self.kinds(boosts),
+                    )
+                    shared[numerator, boosts] = (
+                        longer,
+                        self.time * longer[0] // total,
+                        self.time * longer[0] * largest // (total * later),
+                    )
                 at[token] = shared[numerator, boosts]
                 rows.append((token, group, effect, *at[token]))
             ends, calls = at["endnp"][1], at["calltp"][1]
@@ -421,12 +557,22 @@ class Searcher:
             boosted, limit, _ = at.get("boostq", (odds, 0, 0))
             if limit and boosted[2] > odds[2]:
                 more = self.table(boosted)[2:5]
-                ends, calls_then_ends, calls = (max(pair) for pair in zip((ends, calls_then_ends, calls), more))
-            self.tables[odds] = rows, max(row[4] for row in rows), ends, calls_then_ends, calls, len(self.tables)
+                ends, calls_then_ends, calls = (
+                    max(pair) for pair in zip((ends, calls_then_ends, calls), more)
+                )
+            self.tables[odds] = (
+                rows,
+                max(row[4] for row in rows),
+                ends,
+                calls_then_ends,
+                calls,
+                len(self.tables),
+            )
         return self.tables[odds]
 
     def visit(self, state, odds, used):
-        """Test all continuations of a prefix. True if one solves all tasks; self.path then leads to it."""
+        """Test all continuations of a prefix. True if one solves all tasks; self.path then leads to
+        it."""
         _, most, ends, calls_then_ends, calls, number = self.tables.get(odds) or self.table(odds)
         if most <= used:
             return False
@@ -445,7 +591,9 @@ class Searcher:
             return False
         self.walked += 1
         first, done, count = (out.prefixes, out.steps), {}, state.count
-        for token, group, effect, longer, limit, prefixes, steps in self.plan(odds, used, count, state.place):
+        for token, group, effect, longer, limit, prefixes, steps in self.plan(
+            odds, used, count, state.place
+        ):
             known = group in done and not shown
             if known:
                 prefixes, steps = done[group]
@@ -456,12 +604,16 @@ class Searcher:
             before = out.prefixes - prefixes, out.steps - steps
             self.path.append(token)
             if effect in LIGHT[state.place]:
-                if self.visit(state.after.get(effect) or self.after(state, effect), longer, used + count):
+                if self.visit(
+                    state.after.get(effect) or self.after(state, effect), longer, used + count
+                ):
                     return True
             else:
                 status, steps, following = self.run(state, effect, limit - used)
                 out.steps += steps
-                if status == "goal" or (status == "waits" and self.visit(following, longer, used + steps)):
+                if status == "goal" or (
+                    status == "waits" and self.visit(following, longer, used + steps)
+                ):
                     return True
             if shown:
                 self.callback(tuple(self.path), out.prefixes - before[0])
@@ -471,10 +623,11 @@ class Searcher:
         return False
 
     def plan(self, odds, used, count, place):
-        """Continuations in their order, with the prefixes and steps that are certain; those that end there are merged.
+        """Continuations in their order, with the prefixes and steps that are certain; those that
+        end there are merged.
 
-        Rows are (token, group, effect, odds, limit, prefixes, steps). Effect None stands for tokens in a row that
-        nothing follows: illegal ones, and those that leave no time for another.
+        Rows are (token, group, effect, odds, limit, prefixes, steps). Effect None stands for tokens
+        in a row that nothing follows: illegal ones, and those that leave no time for another.
         """
         key = odds, used, count, place
         if key not in self.plans:
@@ -482,7 +635,9 @@ class Searcher:
             for token, group, effect, longer, limit, following in self.table(odds)[0]:
                 steps = min(used + count, limit) - used if effect in LIGHT[place] else 0
                 illegal = effect in ILLEGAL[place]
-                if limit > used and (illegal or (steps and (limit < used + count or following <= used + count))):
+                if limit > used and (
+                    illegal or (steps and (limit < used + count or following <= used + count))
+                ):
                     ended = [ended[0] + 1, ended[1] + (1 if illegal else steps)]
                 elif limit > used:
                     self.plans[key] += [(None, -1, None, None, 0, *ended)] * (ended[0] > 0)
@@ -492,7 +647,8 @@ class Searcher:
         return self.plans[key]
 
     def run(self, state, effect, limit):
-        """Execute a token for each task, for at most limit steps: (status, steps, state). "goal": all are solved."""
+        """Execute a token for each task, for at most limit steps: (status, steps, state). "goal":
+        all are solved."""
         result = state.results.get(effect)
         if result is None or (result[0] == "late" and result[1] < limit):
             result = state.results[effect] = self.execute(state, effect, limit)
@@ -507,7 +663,9 @@ class Searcher:
                 return "late", steps, None
             steps += 1
             if effect in ("endnp", "calltp"):
-                status, more, env, depth = self.call(procedure, n, state.w, env, depth, limit - steps)
+                status, more, env, depth = self.call(
+                    procedure, n, state.w, env, depth, limit - steps
+                )
                 steps += more
             else:
                 status, env, depth = self.act(n, env, depth, effect, state.w)
@@ -515,7 +673,11 @@ class Searcher:
                 left.append((n, env, depth))
             elif status != "goal":
                 return status, steps, None
-        return ("waits", steps, self.state(tuple(left), state.w, procedure)) if left else ("goal", steps, None)
+        return (
+            ("waits", steps, self.state(tuple(left), state.w, procedure))
+            if left
+            else ("goal", steps, None)
+        )
 
     def act(self, n, env, depth, effect, frame):
         """(status, state, depth) after an action or a use of the stack."""
@@ -530,7 +692,8 @@ class Searcher:
             return "goal", env, depth
 
     def call(self, body, n, frame, env, depth, limit):
-        """(status, steps, state, depth) after a compiled procedure has run on problem n, for at most limit steps."""
+        """(status, steps, state, depth) after a compiled procedure has run on problem n, for at
+        most limit steps."""
         key = body, n, frame, env, depth
         if key not in self.calls or (self.calls[key][0] == "late" and self.calls[key][1] < limit):
             state = [0, env, depth]
@@ -539,7 +702,8 @@ class Searcher:
         return found if found[1] <= limit else ("late", limit, None, 0)
 
     def enter(self, body, m, n, frame, limit, state):
-        """One entry of a compiled procedure; changes state = [steps, state of the problem, depth]. Its status."""
+        """One entry of a compiled procedure; changes state = [steps, state of the problem, depth].
+        Its status."""
         if state[0] == limit:
             return "late"
         state[0] += 1
@@ -550,7 +714,9 @@ class Searcher:
             if op == "nop":
                 continue
             if isinstance(op, tuple) and len(op) == 3:
-                status = self.enter(body, m - 1, n, (frame[op[0]], frame[op[1]], frame[op[2]]), limit, state)
+                status = self.enter(
+                    body, m - 1, n, (frame[op[0]], frame[op[1]], frame[op[2]]), limit, state
+                )
             else:
                 status, state[1], state[2] = self.act(n, state[1], state[2], op, frame)
             if status != "waits":
@@ -558,10 +724,11 @@ class Searcher:
         return "waits"
 
     def foresee(self, body, tasks, frame):
-        """Steps from reading endnp until the program halts, if that is certain whatever else the body will hold.
+        """Steps from reading endnp until the program halts, if that is certain whatever else the
+        body will hold.
 
-        Each task runs the body up to its first call; for n = 1 that returns at once. If the task is solved by then, the
-        next one follows.
+        Each task runs the body up to its first call; for n = 1 that returns at once. If the task is
+        solved by then, the next one follows.
         """
         steps = 0
         for n, env, depth in tasks:
@@ -583,25 +750,36 @@ class Searcher:
         return None
 
 
-# ---- proofs about frozen programs -----------------------------------------------------------------------------------
+# ---- proofs about frozen programs ----------------------------------------------------------------
 def contract(task_class, program):
     """The body of a program that provably solves every problem of its class, or None.
 
-    "A": call(n) writes n ones and n twos. "B": call(S, A, D, n) moves the top n disks from S to D, legally, whatever
-    lies below them. Both hold for n = 0, where nothing is done; the body is executed once for n, with each call
-    replaced by what the contract says of n - 1. For "B" the state is where the block of n - 1 disks is and where the
-    disk below it is; mvdsk moves that disk, if the block is neither on top of it nor at its destination.
+    "A": call(n) writes n ones and n twos. "B": call(S, A, D, n) moves the top n disks from S to D,
+    legally, whatever lies below them. Both hold for n = 0, where nothing is done; the body is
+    executed once for n, with each call replaced by what the contract says of n - 1. For "B" the
+    state is where the block of n - 1 disks is and where the disk below it is; mvdsk moves that
+    disk, if the block is neither on top of it nor at its destination.
     """
     if "defnp" not in program or program[-1] != "endnp":
         return None
     start = program.index("defnp")
-    body, (status, machine) = program[start + 1:-1], execute(task_class, 1, program[:start], 1000)
-    if status != "waits" or machine.env != beginning(task_class, 1) or machine.w != HOME or machine.stack:
+    body, (status, machine) = program[start + 1 : -1], execute(task_class, 1, program[:start], 1000)
+    if (
+        status != "waits"
+        or machine.env != beginning(task_class, 1)
+        or machine.w != HOME
+        or machine.stack
+    ):
         return None
     if set(body) - {"calltp", "xSA", "xAD", "mvdsk", "w1", "w2", "boostq", "nop"}:
-        return None  # a definition in a definition halts, and a stack that grows with each call runs over
+        # a definition in a definition halts, and a stack that grows with each call runs over
+        return None
     if task_class == "A":
-        return body if [t for t in body if t in ("calltp", "w1", "w2", "mvdsk")] == ["w1", "calltp", "w2"] else None
+        return (
+            body
+            if [t for t in body if t in ("calltp", "w1", "w2", "mvdsk")] == ["w1", "calltp", "w2"]
+            else None
+        )
     block, disk, w = 0, 0, HOME
     for token in body:
         if (block, disk) == (2, 2) and token in ("calltp", "mvdsk"):
@@ -620,9 +798,11 @@ def contract(task_class, program):
 
 
 def contract_cost(program, body, n):
-    """(steps, moves) until a program with a contract reaches its goal on Hanoi problem n, without executing it.
+    """(steps, moves) until a program with a contract reaches its goal on Hanoi problem n, without
+    executing it.
 
-    In the body the last action is the last calltp; at n = 1 that moves nothing, and the last action is mvdsk.
+    In the body the last action is the last calltp; at n = 1 that moves nothing, and the last action
+    is mvdsk.
     """
     calls, moves, disk = body.count("calltp"), body.count("mvdsk"), body.index("mvdsk")
     last = max(i for i, token in enumerate(body) if token in ("calltp", "mvdsk"))
@@ -636,10 +816,12 @@ def contract_cost(program, body, n):
     return len(program) + goal[n], moved[n]
 
 
-# ---- OOPS -----------------------------------------------------------------------------------------------------------
+# ---- OOPS ----------------------------------------------------------------------------------------
 @dataclass
 class Solved:
-    """How one problem was solved: the program, where it came from, and what was spent on the problem."""
+    """How one problem was solved: the program, where it came from, and what was spent on the
+    problem."""
+
     n: int
     program: tuple = None
     how: str = "not"  # unchanged, prolonged or fresh
@@ -652,7 +834,8 @@ class Solved:
 
 
 def reuse(config, task_class, program, n, limit):
-    """Run the frozen program on problem n for at most limit steps: (status, steps, actions, machine or None).
+    """Run the frozen program on problem n for at most limit steps: (status, steps, actions, machine
+    or None).
 
     Beyond config.direct_tasks a program with a contract is not executed step by step.
     """
@@ -665,10 +848,12 @@ def reuse(config, task_class, program, n, limit):
 
 
 def oops(config, language, task_class, progress=None, searcher=None, until_universal=False):
-    """Solve problems 1, ..., config.tasks in order, or until a program has a contract. Returns a list of Solved.
+    """Solve problems 1, ..., config.tasks in order, or until a program has a contract. Returns a
+    list of Solved.
 
-    For each problem T = 2, 4, 8, ...: first the frozen program, unchanged and then prolonged, on this problem; then
-    fresh programs, on all problems so far. Each half may use T steps. What solves the problem is frozen.
+    For each problem T = 2, 4, 8, ...: first the frozen program, unchanged and then prolonged, on
+    this problem; then fresh programs, on all problems so far. Each half may use T steps. What
+    solves the problem is frozen.
     """
     gc.collect()  # the states of an earlier search refer to one another
     searcher = searcher or Searcher(language, task_class)
@@ -696,9 +881,16 @@ def oops(config, language, task_class, progress=None, searcher=None, until_unive
             out = searcher.search([Machine(task_class, i, 0) for i in range(1, n + 1)], time)
             task.prefixes, task.steps = task.prefixes + out.prefixes, task.steps + out.steps
             if progress:
-                progress(n / config.tasks, f"{task_class}, n = {n}, T = 2^{task.phase}, {task.prefixes:,} prefixes")
+                progress(
+                    n / config.tasks,
+                    f"{task_class}, n = {n}, T = 2^{task.phase}, {task.prefixes:,} prefixes",
+                )
             if out.found:
-                task.program, task.how, task.probability = out.found, "fresh", share(language.odds(out.found))
+                task.program, task.how, task.probability = (
+                    out.found,
+                    "fresh",
+                    share(language.odds(out.found)),
+                )
                 break
         history.append(task)
         if task.program is None:
@@ -715,9 +907,10 @@ def share(odds):
     return odds[0] / odds[1]
 
 
-# ---- what else might do: sequences of moves, and reuse without search for recursion -------------------------------
+# ---- what else might do: sequences of moves, and reuse without search for recursion --------------
 def shortest_moves(n):
-    """Length of the shortest sequence of M (move from w's S to w's D), SD and SA (swaps) that solves Hanoi n."""
+    """Length of the shortest sequence of M (move from w's S to w's D), SD and SA (swaps) that
+    solves Hanoi n."""
     length, states, known = 0, {(beginning("B", n), HOME)}, set()
     while True:
         length, known, after = length + 1, known | states, set()
@@ -733,7 +926,8 @@ def shortest_moves(n):
 
 
 def run_with_copies(program, copies, n, env, frame):
-    """The state after M, SD, SA and C; C runs the last copy with the present frame, and that copy the one before."""
+    """The state after M, SD, SA and C; C runs the last copy with the present frame, and that copy
+    the one before."""
     for token in program:
         if token == "C":
             if not copies:
@@ -755,14 +949,21 @@ def solves_with_copies(program, copies, n):
 
 
 def reuse_only(largest, longest=6):
-    """Search without probabilities, where C calls the program of the problem before: (reach, copies, reach with one).
+    """Search without probabilities, where C calls the program of the problem before: (reach,
+    copies, reach with one).
 
-    For each n the last program is tried again, then all sequences by length. The frozen programs form a ladder, one
-    copy for each smaller n. With the first of them only, the last program found does not get far.
+    For each n the last program is tried again, then all sequences by length. The frozen programs
+    form a ladder, one copy for each smaller n. With the first of them only, the last program found
+    does not get far.
     """
-    copies, sequences = [], [p for size in range(longest) for p in product(("M", "SD", "SA", "C"), repeat=size + 1)]
+    copies, sequences = (
+        [],
+        [p for size in range(longest) for p in product(("M", "SD", "SA", "C"), repeat=size + 1)],
+    )
     for n in range(1, largest + 1):
-        program = next((p for p in copies[-1:] + sequences if solves_with_copies(p, copies, n)), None)
+        program = next(
+            (p for p in copies[-1:] + sequences if solves_with_copies(p, copies, n)), None
+        )
         if program is None:
             break
         copies.append(program)
@@ -770,29 +971,40 @@ def reuse_only(largest, longest=6):
     return len(copies), len(copies) - 1, max(alone, default=0)
 
 
-# ---- the experiment -------------------------------------------------------------------------------------------------
+# ---- the experiment ------------------------------------------------------------------------------
 def totals(history):
     """Prefixes and steps of all problems together."""
     return sum(task.prefixes for task in history), sum(task.steps for task in history)
 
 
 def summary(name, history, task_class):
-    """The search, up to the problem at which the last program was found, as metrics; `universal` by its contract."""
+    """The search, up to the problem at which the last program was found, as metrics; `universal` by
+    its contract."""
     last = ([task for task in history if task.how in ("prolonged", "fresh")] or history)[-1]
-    prefixes, steps = totals(history[:last.n])
-    return {f"{name}_found_at": last.n, f"{name}_prefixes": prefixes, f"{name}_steps": steps,
-            f"{name}_phase": last.phase, f"{name}_runtime": last.runtime, f"{name}_probability": last.probability,
-            f"{name}_tokens": len(last.program or ()), f"{name}_fresh": last.how == "fresh",
-            f"{name}_universal": contract(task_class, last.program or ()) is not None,
-            f"{name}_levin_steps": last.runtime / last.probability,
-            f"{name}_share_of_bound": steps * last.probability / max(last.runtime, 1)}
+    prefixes, steps = totals(history[: last.n])
+    return {
+        f"{name}_found_at": last.n,
+        f"{name}_prefixes": prefixes,
+        f"{name}_steps": steps,
+        f"{name}_phase": last.phase,
+        f"{name}_runtime": last.runtime,
+        f"{name}_probability": last.probability,
+        f"{name}_tokens": len(last.program or ()),
+        f"{name}_fresh": last.how == "fresh",
+        f"{name}_universal": contract(task_class, last.program or ()) is not None,
+        f"{name}_levin_steps": last.runtime / last.probability,
+        f"{name}_share_of_bound": steps * last.probability / max(last.runtime, 1),
+    }
 
 
 def verify(config, task_class, program):
-    """The largest n up to which a program solves all problems, and by how many actions it exceeds the fewest."""
+    """The largest n up to which a program solves all problems, and by how many actions it exceeds
+    the fewest."""
     excess = 0
     for n in range(1, config.tasks + 1):
-        status, _, actions, _ = reuse(config, task_class, program, n, 2**60 if contract(task_class, program) else 2**20)
+        status, _, actions, _ = reuse(
+            config, task_class, program, n, 2**60 if contract(task_class, program) else 2**20
+        )
         if status != "goal":
             return n - 1, excess
         excess += actions - (2 * n if task_class == "A" else 2**n - 1)
@@ -808,14 +1020,21 @@ def languages(size, seed):
 
 def report(task_class, history):
     """Print how each problem was solved."""
-    print(f"\nclass {task_class}:\n{'n':>12}  how        log2 T          prefixes             steps  program")
+    print(
+        f"\nclass {task_class}:\n"
+        f"{'n':>12}  how        log2 T          prefixes             steps  program"
+    )
     for task in history:
         program = "the same" if task.how == "unchanged" else " ".join(task.program or ())
-        print(f"{task.n:>12}  {task.how:<9}  {task.phase:>6}  {task.prefixes:>16,}  {task.steps:>16,}  {program}")
+        print(
+            f"{task.n:>12}  {task.how:<9}  {task.phase:>6}  {task.prefixes:>16,}  {task.steps:>16,}"
+            f"  {program}"
+        )
 
 
 def plain_check(config, language, task_class, starts):
-    """How many phases differ between the plain searcher and the one by classes; and the prefixes of the plain one."""
+    """How many phases differ between the plain searcher and the one by classes; and the prefixes of
+    the plain one."""
     searcher, differ, prefixes = Searcher(language, task_class), 0, 0
     for phase in range(1, config.plain_phases + 1):
         for machines in starts:
@@ -827,8 +1046,8 @@ def plain_check(config, language, task_class, starts):
 
 @contextmanager
 def collecting_by_hand():
-    """No garbage collection but what oops() asks for when it starts: it would walk through millions of tuples again
-    and again."""
+    """No garbage collection but what oops() asks for when it starts: it would walk through millions
+    of tuples again and again."""
     gc.disable()
     try:
         yield
@@ -838,7 +1057,8 @@ def collecting_by_hand():
 
 @collecting_by_hand()
 def run(config, seed, progress=None):
-    """Both classes; class B without experience, and without boostq; what the plain searcher says; other schemes."""
+    """Both classes; class B without experience, and without boostq; what the plain searcher says;
+    other schemes."""
     first, cold = languages(config.instructions, seed)
     started = perf_counter()
     writing = oops(config, first, "A", progress)
@@ -852,18 +1072,32 @@ def run(config, seed, progress=None):
     solved = [history[-1].program or () for history in (writing, towers)]
     out = summary("a", writing, "A") | summary("b", towers, "B")
     (out["a_verified_to"], out["a_excess"]), (out["b_verified_to"], out["b_excess"]) = (
-        verify(config, task_class, program) for task_class, program in zip("AB", solved))
-    out |= {"b_boosted": solved[1][:1] == ("boostq",), "b_largest_direct": config.direct_tasks,
-            "b_unchanged": sum(task.how == "unchanged" for task in towers)}
+        verify(config, task_class, program) for task_class, program in zip("AB", solved)
+    )
+    out |= {
+        "b_boosted": solved[1][:1] == ("boostq",),
+        "b_largest_direct": config.direct_tasks,
+        "b_unchanged": sum(task.how == "unchanged" for task in towers),
+    }
     for task in towers[:3]:
-        out |= {f"b{task.n}_prefixes": task.prefixes, f"b{task.n}_phase": task.phase,
-                f"b{task.n}_prolonged": task.how == "prolonged", f"b{task.n}_moves": task.moves}
+        out |= {
+            f"b{task.n}_prefixes": task.prefixes,
+            f"b{task.n}_phase": task.phase,
+            f"b{task.n}_prolonged": task.how == "prolonged",
+            f"b{task.n}_moves": task.moves,
+        }
     out["last_moves"], out["last_runtime"] = towers[-1].moves, towers[-1].runtime
     out["prefixes"], out["steps"] = totals(writing + towers)
-    out |= {"walked": walked, "prefixes_per_walked": totals(towers)[0] / walked,
-            "prefixes_per_second": out["prefixes"] / seconds}
+    out |= {
+        "walked": walked,
+        "prefixes_per_walked": totals(towers)[0] / walked,
+        "prefixes_per_second": out["prefixes"] / seconds,
+    }
 
-    without = {"cold": cold, "no_boostq": Language(tuple(t for t in warm.tokens if t != "boostq"), BIAS[:3])}
+    without = {
+        "cold": cold,
+        "no_boostq": Language(tuple(t for t in warm.tokens if t != "boostq"), BIAS[:3]),
+    }
     for name, language in without.items():
         history = oops(config, language, "B", progress, until_universal=True)
         report(f"B, {name}", history)
@@ -872,27 +1106,44 @@ def run(config, seed, progress=None):
             out[f"{name}_over_warm_{counted}"] = out[f"{name}_{counted}"] / out[f"b_{counted}"]
     boosted = share(warm.odds(UNIVERSAL))
     out["expected_gain"] = boosted / share(cold.odds(UNIVERSAL[1:]))
-    out["paper_boosted"] = (74 / (7 * 73))**3 * (74 / (12 * 73))**7  # three, then seven tokens; numerators 1 + 73
-    out["paper_not_boosted"] = (74 / (7 * 73))**3 * (1 / (7 * 73))**4
+    out["paper_boosted"] = (74 / (7 * 73)) ** 3 * (
+        74 / (12 * 73)
+    ) ** 7  # three, then seven tokens; numerators 1 + 73
+    out["paper_not_boosted"] = (74 / (7 * 73)) ** 3 * (1 / (7 * 73)) ** 4
 
     fresh = {c: [Machine(c, n, 0) for n in (1, 2, 3)] for c in "AB"}
     prolonged, started = execute("B", 3, ("mvdsk", "xAD", "xSA", "mvdsk"), 4)[1], perf_counter()
-    checks = [plain_check(config, first, "A", [fresh["A"]]), plain_check(config, warm, "B", [fresh["B"], [prolonged]])]
+    checks = [
+        plain_check(config, first, "A", [fresh["A"]]),
+        plain_check(config, warm, "B", [fresh["B"], [prolonged]]),
+    ]
     out["plain_differences"], out["plain_prefixes"] = (sum(column) for column in zip(*checks))
     out["plain_prefixes_per_second"] = out["plain_prefixes"] / (perf_counter() - started)
 
     for n in range(1, config.move_tasks + 1):
         out[f"moves_{n}_tokens"] = shortest_moves(n)
-    out["ladder_reach"], out["ladder_copies"], out["one_copy_reach"] = reuse_only(config.ladder_tasks)
+    out["ladder_reach"], out["ladder_copies"], out["one_copy_reach"] = reuse_only(
+        config.ladder_tasks
+    )
     return out
 
 
-UNIVERSAL = ("boostq", "defnp", "xAD", "calltp", "xSA", "mvdsk", "calltp", "endnp")  # for the exact gain only
+UNIVERSAL = (
+    "boostq",
+    "defnp",
+    "xAD",
+    "calltp",
+    "xSA",
+    "mvdsk",
+    "calltp",
+    "endnp",
+)  # for the exact gain only
 
 
 @collecting_by_hand()
 def study(config, seed, progress=None):
-    """Languages of other sizes, each in several orders, with experience and without, until a program is universal."""
+    """Languages of other sizes, each in several orders, with experience and without, until a
+    program is universal."""
     out = {"sizes": list(config.study_sizes), "exact_gain": []}
     for size in config.study_sizes:
         counts = {"warm": [], "cold": []}
@@ -902,89 +1153,196 @@ def study(config, seed, progress=None):
             warm = replace(cold, experience=writing[-1].program or ())
             for name, language in (("warm", warm), ("cold", cold)):
                 history = oops(config, language, "B", progress, until_universal=True)
-                counts[name].append((*totals(history), contract("B", history[-1].program or ()) is not None))
+                counts[name].append(
+                    (*totals(history), contract("B", history[-1].program or ()) is not None)
+                )
         out["exact_gain"].append(share(warm.odds(UNIVERSAL)) / share(cold.odds(UNIVERSAL[1:])))
         for name, rows in counts.items():
             prefixes, steps, universal = zip(*rows)
-            out |= {f"{name}_prefixes_{size}": float(np.median(prefixes)), f"{name}_universal_{size}": sum(universal),
-                    f"{name}_steps_{size}": float(np.median(steps)), f"{name}_all_prefixes_{size}": list(prefixes)}
+            out |= {
+                f"{name}_prefixes_{size}": float(np.median(prefixes)),
+                f"{name}_universal_{size}": sum(universal),
+                f"{name}_steps_{size}": float(np.median(steps)),
+                f"{name}_all_prefixes_{size}": list(prefixes),
+            }
         out[f"gain_prefixes_{size}"] = out[f"cold_prefixes_{size}"] / out[f"warm_prefixes_{size}"]
         out[f"gain_steps_{size}"] = out[f"cold_steps_{size}"] / out[f"warm_steps_{size}"]
     for name in ("warm", "cold"):
         medians = [out[f"{name}_prefixes_{size}"] for size in config.study_sizes]
         out[f"{name}_spread"] = max(medians) / min(medians)
     out["largest_gain_steps"] = out[f"gain_steps_{config.study_sizes[-1]}"]
-    out["universal"] = sum(out[f"{name}_universal_{size}"] for name in ("warm", "cold") for size in config.study_sizes)
+    out["universal"] = sum(
+        out[f"{name}_universal_{size}"] for name in ("warm", "cold") for size in config.study_sizes
+    )
     return out
 
 
 # ---- tail: the command line, byte-identical in every stub; its text stands in SPEC.md ----
-import argparse, json, pathlib, shutil, sys, time, tomllib, typing  # noqa: E401, E402
+import argparse, json, os, pathlib, shutil, sys, time, tomllib, typing  # noqa: E401, E402
 
 
-def main(argv=None):
-    """Run, report, judge. Exit code 0: it ran; 1: it diverged or could not write; 2: bad arguments; 130: Ctrl-C."""
-    here, started, shown = pathlib.Path(__file__), time.monotonic(), [0]
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.error = lambda message: parser.exit(2, f"{parser.prog}: {message} (see --help)\n")
-    parser.add_argument("--quick", action="store_true", help="a run of seconds: it proves the code, not the claim")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the record of this run to FILE")
-    if "study" in globals():
-        parser.add_argument("--study", action="store_true", help="instead of the run, the longer study of study.json")
-    seed_field = {"seed": typing.Annotated[int, "seed of every random number", (0, 2**32 - 1)]}
-    for name, hint in (seed_field | typing.get_type_hints(Config, include_extras=True)).items():
-        kind, *many = typing.get_args(hint.__origin__) or [hint.__origin__]  # a tuple field is tuple[kind, ...]
-        (text, *legal), how = hint.__metadata__, {"action": argparse.BooleanOptionalAction}
-        if kind is not bool:
-            def value(word, kind=kind, legal=legal[0]):
-                if kind(word) in legal if kind is str else legal[0] <= kind(word) <= legal[1]:
-                    return kind(word)
-                raise ValueError  # argparse says: argument FLAG: invalid NAME value: 'WORD', with the name set below
-            value.__name__ = " or ".join(legal[0]) if kind is str else f"{kind.__name__} in {list(legal[0])}"
-            how = {"type": value, "nargs": "+" if many else None, "metavar": kind.__name__.upper()}
-            text += f", {value.__name__}"
-        text = f"{text}; default {getattr(Config, name, 0)}".replace("%", "%%")
-        parser.add_argument(f"--{name.replace('_', '-')}", help=text, default=argparse.SUPPRESS, **how)
-    given = {name: tuple(v) if isinstance(v, list) else v for name, v in vars(parser.parse_args(argv)).items()}
-    seed, quick, path, longer = (given.pop(name, 0) for name in ("seed", "quick", "json", "study"))
-    try:
-        config, card = Config(**((QUICK if quick else {}) | given)), here.with_name("card.toml")
-        claims = tomllib.loads(card.read_text("utf-8"))["claims"] if card.exists() else []
-        if path:
-            path.open("a").close()
-    except (OSError, ValueError) as error:
-        parser.error(f"argument --json: {error}" if isinstance(error, OSError) else str(error))
+def add_setting(parser, name, hint, default):
+    """Add a field of Config as a flag that refuses words of another kind or out of its range."""
+    kind, *many = typing.get_args(hint.__origin__) or [hint.__origin__]  # tuple[kind, ...] or kind
+    text, *legal = hint.__metadata__
+    how = {"action": argparse.BooleanOptionalAction}
+    if kind is not bool:
+
+        def value(word):
+            if (word in legal[0]) if kind is str else legal[0][0] <= kind(word) <= legal[0][1]:
+                return kind(word)
+            raise ValueError  # argparse then says: argument FLAG: invalid NAME value: 'WORD'
+
+        span = " or ".join(legal[0]) if kind is str else f"{kind.__name__} in {list(legal[0])}"
+        value.__name__ = span
+        text = f"{text}, {span}"
+        how = {"type": value, "nargs": "+" if many else None, "metavar": kind.__name__.upper()}
+    text = f"{text}; default {default}".replace("%", "%%")
+    parser.add_argument(f"--{name.replace('_', '-')}", help=text, default=argparse.SUPPRESS, **how)
+
+
+def plain(said):
+    """A message as one line of bounded length, with control characters as escapes."""
+    return repr(str(said))[1:-1][:300]
+
+
+def command_line(this):
+    """The parser of a program's flags: a few of every program, and one for each field of Config."""
+    name, form = pathlib.Path(this.__file__).name, argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(name, description=this.__doc__, formatter_class=form)
+    parser.error = lambda said: parser.exit(2, f"{name}: {plain(said)} (see --help)\n")
+    parser.add_argument("--quick", action="store_true", help="seconds: it proves the code alone")
+    parser.add_argument("--all", action="store_true", help="print every metric, not only claims")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="keep the record there")
+    seed = typing.Annotated[int, "seed of every random number", (0, 2**32 - 1)]
+    add_setting(parser, "seed", seed, 0)
+    for setting, hint in typing.get_type_hints(this.Config, include_extras=True).items():
+        add_setting(parser, setting, hint, getattr(this.Config, setting))
+    return parser
+
+
+def passes(claim, value):
+    """Whether the value of a claim's metric passes the claim's test."""
+    value = float("nan") if value is None else value  # which passes no test
+    if "within" in claim:
+        low, high = claim["within"]
+        return low <= value <= high
+    bar = claim["threshold"]
+    tests = {">=": value >= bar, "<=": value <= bar, ">": value > bar, "<": value < bar}
+    return (tests | {"==": value == bar})[claim["op"]]
+
+
+def claims_of(here):
+    """The card's claims about the program at `here`, each tried for what the report needs of it."""
+    card, source = here.with_name("card.toml"), "study" if here.stem[:6] == "study_" else "run"
+    claims = tomllib.loads(card.read_text("utf-8"))["claims"] if card.exists() else []
+    claims = [claim for claim in claims if claim.get("from", "run") == source]
+    for claim in claims:
+        passes(claim, 0.0), claim["metric"], claim["says"], claim["paper"], claim["level"]
+    return claims
+
+
+def flatten(table, prefix=""):
+    """{row: {column: number}} as {"row.column": number}. FloatingPointError: one is nan or inf."""
+    flat = {}
+    for name, value in table.items():
+        if isinstance(value, dict):
+            flat |= flatten(value, f"{prefix}{name}.")
+        elif value is not None and not np.all(np.isfinite(value)):
+            raise FloatingPointError(f"metric {prefix}{name} is {value}")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def print_report(numbers, claims, everything):
+    """Print each claim with its test, the headline first, then the verdict; or all metrics too."""
+    text = {name: "none" if v is None else f"{v:.5g}" for name, v in numbers.items()}
+    for name in text if everything or not claims else ():
+        print(f"  {name:<{max(map(len, text))}}  {text[name]}")
+    failed = [claim for claim in claims if not passes(claim, numbers[claim["metric"]])]
+    for claim in claims:
+        needed = f"{claim.get('op', 'within')} {claim.get('threshold', claim.get('within'))}"
+        paper = "an extra, not judged" if claim["level"] == "extra" else f"paper: {claim['paper']}"
+        print(f"{'fails' if claim in failed else 'holds'}  {claim['says']}")
+        print(f"       {claim['metric']} {text[claim['metric']]}, needed {needed}; {paper}")
+    levels = {claim["level"] for claim in failed}
+    verdict = "partial" if "paper" in levels else "reproduces"
+    verdict = "does not reproduce" if "trend" in levels else verdict
+    if claims:
+        print(f"this run: {verdict}; {len(claims) - len(failed)} of {len(claims)} claims hold")
+
+
+def progress_on_stderr(started):
+    """A progress(fraction, message): one live line on a terminal, elsewhere a line each 10 s."""
+    live, shown = sys.stderr.isatty(), [0.0]
 
     def progress(fraction, message):
-        """Show on stderr how far the run is: one live line on a terminal, elsewhere a line each 10 s."""
-        now, live = time.monotonic(), sys.stderr.isatty()
+        now = time.monotonic()
         if now - shown[0] >= (0.1 if live else 10):
             shown[0] = now
-            line = f"{fraction:4.0%} {now - started:4.0f} s  {message}"[:shutil.get_terminal_size().columns - 1]
-            print(f"\r\033[K{line}" if live else line, end="" if live else "\n", file=sys.stderr, flush=True)
+            line = f"{fraction:4.0%} {now - started:4.0f} s  {plain(message)}"
+            line = line[: shutil.get_terminal_size().columns - 1]
+            begin, end = ("\r\033[K", "") if live else ("", "\n")
+            print(f"{begin}{line}", end=end, file=sys.stderr, flush=True)
+
+    return progress
+
+
+def write_record(path, record):
+    """Write or replace the file in one step: a full disk or Ctrl-C leaves what was there."""
+    part = path.with_name(f"{path.name}.part")
     try:
-        metrics = (globals()["study"] if longer else run)(config, seed, progress)
-        record = {"slug": here.stem.replace("_", "-"), "seed": seed, "quick": quick, "config": vars(config),
-                  "seconds": round(time.monotonic() - started, 3), "metrics": metrics}
-        print(f"\n{record['slug']}, seed {seed}, {record['seconds']:.1f} s{', a quick run proves no claim' * quick}")
-        for name, v in metrics.items():
-            if v is not None and not np.all(np.isfinite(v)):
-                raise FloatingPointError(f"metric {name} is {v}")
-            if not isinstance(v, list):
-                print(f"  {name:<{max(map(len, metrics))}}  {format(v, '.5g') if isinstance(v, float) else v}")
-        for c in (c for c in claims if c.get("from", "runs") == ("study" if longer else "runs")):
-            v, bar = np.nan if metrics[c["metric"]] is None else metrics[c["metric"]], c["threshold"]
-            holds = {">=": v >= bar, "<=": v <= bar, ">": v > bar, "<": v < bar, "==": v == bar}[c["op"]]
-            print(f"{'holds' if holds else 'fails'}  {c['says']}: {v:.5g}, needed {c['op']} {bar}; paper: {c['paper']}")
+        part.write_text(json.dumps(record, default=lambda number: number.item()) + "\n", "utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def main(this, argv=None):
+    """Run a module. Exit code 0: it ran; 1: it diverged; 2: unusable arguments; 130: Ctrl-C."""
+    here, started, parser = pathlib.Path(this.__file__), time.monotonic(), command_line(this)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # what a terminal cannot show costs no record
+    given = vars(parser.parse_args(argv))
+    if odd := [name for name, value in given.items() if value == []]:  # argparse on FLAG=--
+        parser.error(f"argument --{odd[0].replace('_', '-')}: expected a value")
+    seed, path = given.pop("seed", 0), given.pop("json")
+    quick, everything = given.pop("quick"), given.pop("all")
+    try:
+        taken = path and path.exists() and not path.is_file()
+        if taken or path and not os.access(f"{path.parent}/", os.W_OK):
+            parser.error(f"argument --json: no file can be written at {path}")
+        given = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+        config = this.Config(**((this.QUICK if quick else {}) | given))
+    except (OSError, ValueError) as error:
+        parser.error(error)
+    try:
+        claims = claims_of(here)
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        parser.error(f"card.toml beside it cannot be used: {type(error).__name__} {error}")
+    try:
+        metrics = flatten(this.run(config, seed, progress_on_stderr(started)))
+        record = {"seed": seed, "quick": quick, "config": vars(config), "metrics": metrics}
+        record["seconds"] = time.monotonic() - started
+        record["processor_seconds"] = time.process_time()
         if path:
-            part = path.with_name(path.name + ".part")
-            part.write_text(json.dumps(record, default=lambda number: number.item()) + "\n", "utf-8")
-            part.replace(path)
+            write_record(path, record)
     except KeyboardInterrupt:
         sys.exit(130)
     except (FloatingPointError, MemoryError, OSError) as error:
-        sys.exit(f"{parser.prog} stopped: {error}")
+        sys.exit(f"{parser.prog} stopped: {plain(error)}")
+    numbers = {name: v for name, v in metrics.items() if not isinstance(v, list)}
+    if lost := [claim["metric"] for claim in claims if claim["metric"] not in numbers]:
+        sys.exit(f"{parser.prog}: card.toml names {lost[0]}, which run() returns no number for")
+    try:
+        cost = f"{record['processor_seconds']:.1f} s of one core"
+        print(f"\n{here.stem}, seed {seed}, {cost}{', a quick run: no claim is proved' * quick}")
+        print_report(numbers, claims, everything)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads, head for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.modules[__name__])

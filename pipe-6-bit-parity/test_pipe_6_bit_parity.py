@@ -1,13 +1,52 @@
-"""Tests of pipe_6_bit_parity: bits against rows, the computed steps against the literal loop, sampling, pruning."""
+"""Tests of pipe_6_bit_parity: bits against rows, the computed steps against the literal loop,
+sampling, pruning."""
+
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pipe_6_bit_parity import (AND, IF, NOT, OR, QUICK, Config, Parity, Prototypes, Score, Tree, after_steps, answer,
-                               climb, cut, draw_at_random, first_tree, genetic_programming, graft, grow, ideal,
-                               joint_log, learn, main, mutate, parities, random_trees, run, select, simplified, sizes,
-                               solved, steps_to, study, subtree, text, train, update, verified)
+import pipe_6_bit_parity
+from pipe_6_bit_parity import (
+    AND,
+    IF,
+    NOT,
+    OR,
+    QUICK,
+    Config,
+    Parity,
+    Prototypes,
+    Score,
+    Tree,
+    after_steps,
+    answer,
+    climb,
+    cut,
+    draw_at_random,
+    first_tree,
+    genetic_programming,
+    graft,
+    grow,
+    ideal,
+    joint_log,
+    learn,
+    main,
+    mutate,
+    parities,
+    random_trees,
+    run,
+    select,
+    simplified,
+    sizes,
+    solved,
+    steps_to,
+    study,
+    subtree,
+    text,
+    train,
+    update,
+    verified,
+)
 
 CONFIG = replace(Config(), **QUICK)
 SIX = Parity(6)
@@ -32,7 +71,7 @@ def rows(n):
     return [[bool(j >> i & 1) for i in range(n)] for j in range(2**n)]
 
 
-# ---- the task -------------------------------------------------------------------------------------------------------
+# ---- the task ------------------------------------------------------------------------------------
 @pytest.mark.parametrize("n", range(2, 9))
 def test_words_hold_the_truth_tables(n):
     task = Parity(n)
@@ -49,9 +88,16 @@ def test_words_hold_the_truth_tables(n):
     assert task.wrong(task.leaves).tolist() == [2**n // 2] * (n + 2)
 
 
-@pytest.mark.parametrize(("formula", "expected"), [
-    (("AND", "x0", "x1"), [0, 0, 0, 1]), (("OR", "x0", "x1"), [0, 1, 1, 1]), (("NOT", "x1"), [1, 1, 0, 0]),
-    (("IF", "x0", "x1", ("NOT", "x1")), [1, 0, 0, 1]), (("IF", "x1", "x0", "x0"), [0, 1, 0, 1])])
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        (("AND", "x0", "x1"), [0, 0, 0, 1]),
+        (("OR", "x0", "x1"), [0, 1, 1, 1]),
+        (("NOT", "x1"), [1, 1, 0, 0]),
+        (("IF", "x0", "x1", ("NOT", "x1")), [1, 0, 0, 1]),
+        (("IF", "x1", "x0", "x0"), [0, 1, 0, 1]),
+    ],
+)
 def test_each_instruction_row_by_row(formula, expected):
     task = Parity(2)
     program = tree(task, formula)
@@ -114,7 +160,9 @@ def test_programs_that_ignore_an_input_are_right_on_half_the_rows():
 
 
 def test_simplifying_keeps_the_value():
-    bloated = tree(SIX, ("IF", ("AND", "x0", ("OR", "x0", "x3")), ("NOT", ("NOT", "x1")), ("OR", "x2", "x2")))
+    bloated = tree(
+        SIX, ("IF", ("AND", "x0", ("OR", "x0", "x3")), ("NOT", ("NOT", "x1")), ("OR", "x2", "x2"))
+    )
     assert text(SIX, simplified(SIX, bloated)) == "IF(x0, x1, x2)"
     source = random_trees(replace(Config(), terminals=0.5), SIX, np.random.default_rng(3))
     for program in (next(source) for _ in range(100)):
@@ -131,7 +179,7 @@ def test_parities_of_inputs():
     assert known[tree(Parity(3), ("IF", "x2", ("NOT", "x0"), "x0")).value] == [0, 2]
 
 
-# ---- the prototype tree ---------------------------------------------------------------------------------------------
+# ---- the prototype tree --------------------------------------------------------------------------
 def test_instructions_are_drawn_with_the_probabilities_of_their_nodes():
     trees = Prototypes(Config(), SIX, np.random.default_rng(4), 2)
     assert trees.p[0].tolist() == pytest.approx([0.1] * 4 + [0.1] * 6)
@@ -179,7 +227,10 @@ def test_selected_programs_are_written_into_the_pool_as_they_are():
         ops = op[program == i]
         again = trees.write(trees.root[[i]], ops)
         assert np.concatenate([level["op"] for level in again]).tolist() == ops.tolist()
-        assert np.concatenate([level["node"] for level in again]).tolist() == node[program == i].tolist()
+        assert (
+            np.concatenate([level["node"] for level in again]).tolist()
+            == node[program == i].tolist()
+        )
     held = len(trees.p) - len(trees.free)
     assert trees.drop(trees.root[[1]]) == (program == 1).sum()
     assert len(trees.p) - len(trees.free) == held - (program == 1).sum()
@@ -197,7 +248,7 @@ def test_the_pool_grows_and_made_nodes_are_as_new():
     assert trees.last[again[0]]
 
 
-# ---- the learning rule ----------------------------------------------------------------------------------------------
+# ---- the learning rule ---------------------------------------------------------------------------
 def literal_loop(p, target, rate):
     """The paper's loop: step by step until the program is as probable as wanted."""
     k = 0
@@ -210,7 +261,9 @@ def literal_loop(p, target, rate):
 def test_the_closed_form_takes_as_many_steps_as_the_literal_loop(learning_rate):
     rng, lanes = np.random.default_rng(8), 15
     lane = np.repeat(np.arange(lanes), rng.integers(1, 30, lanes))
-    p = rng.random(len(lane))**rng.integers(1, 9, lanes)[lane]  # from near certain to next to impossible
+    p = (
+        rng.random(len(lane)) ** rng.integers(1, 9, lanes)[lane]
+    )  # from near certain to next to impossible
     joint = np.exp(joint_log(p, lane, lanes))
     target = joint + (1 - joint) * learning_rate * rng.random(lanes)
     steps = steps_to(p, lane, np.log(target), 0.1 * learning_rate)
@@ -226,7 +279,11 @@ def test_steps_in_extreme_cases():
     p = np.array([1e-290, 0.5, 1.0, 0.2, 0.0])
     steps = steps_to(p, lane, np.log([0.01, 1.0, 0.2, 0.3]), 0.001)
     assert steps[1:3].tolist() == [0, 0]  # already there
-    assert after_steps(p[:2], steps[0], 0.001).prod() >= 0.01 > after_steps(p[:2], steps[0] - 1, 0.001).prod()
+    assert (
+        after_steps(p[:2], steps[0], 0.001).prod()
+        >= 0.01
+        > after_steps(p[:2], steps[0] - 1, 0.001).prod()
+    )
     assert after_steps(0.0, steps[3], 0.001) >= 0.3 > after_steps(0.0, steps[3] - 1, 0.001)
 
 
@@ -262,8 +319,8 @@ def test_mutation_has_the_papers_rate_and_step():
     mutate(Config(), np.random.default_rng(10), p, lane, last)
     chance = 0.4 / (10 * np.sqrt(4))
     changed = (p != before).any(1)
-    assert changed[~last].mean() == pytest.approx(1 - (1 - chance)**10, abs=0.02)
-    assert changed[last].mean() == pytest.approx(1 - (1 - chance)**6, abs=0.02)
+    assert changed[~last].mean() == pytest.approx(1 - (1 - chance) ** 10, abs=0.02)
+    assert changed[last].mean() == pytest.approx(1 - (1 - chance) ** 6, abs=0.02)
     assert p.sum(1) == pytest.approx(np.ones(len(p)))
     assert (p[last, :4] == 0).all()
     raised = 0.1 + 0.4 * 0.9
@@ -283,14 +340,21 @@ def test_pruning_drops_what_a_certain_node_does_not_need():
     kept = trees.child[root].copy()
     held = len(trees.p) - len(trees.free)
     small = breadth_first(tree(SIX, ("OR", "x0", "x1")))
-    joint, dropped = update(replace(config, learning_rate=0.02, step=0.9), trees, trees.write(trees.root, small),
-                            np.ones(1), True)
+    joint, dropped = update(
+        replace(config, learning_rate=0.02, step=0.9),
+        trees,
+        trees.write(trees.root, small),
+        np.ones(1),
+        True,
+    )
     while trees.p[root, OR] <= 0.99:
         joint, dropped = update(config, trees, trees.write(trees.root, small), np.ones(1), True)
     assert dropped.tolist() == [4]  # the third argument, OR(x3, NOT(x4))
     assert trees.child[root].tolist() == [kept[0], kept[1], 0]
     assert len(trees.p) - len(trees.free) == held - 4
-    assert np.exp(joint[0]) == pytest.approx(trees.p[root, OR] * trees.p[kept[0], 4] * trees.p[kept[1], 5])
+    assert np.exp(joint[0]) == pytest.approx(
+        trees.p[root, OR] * trees.p[kept[0], 4] * trees.p[kept[1], 5]
+    )
     _, dropped = update(config, trees, trees.write(trees.root, small), np.ones(1), True)
     assert dropped.tolist() == [0]
 
@@ -304,24 +368,37 @@ def test_only_generations_mutate():
         assert trees.sums[trees.root[0]] == pytest.approx(trees.p[trees.root[0]].cumsum())
 
 
-# ---- training -------------------------------------------------------------------------------------------------------
+# ---- training ------------------------------------------------------------------------------------
 def test_training_counts_and_keeps_the_best():
-    seen, config = [], replace(Config(), population=10, elitist_share=0.2, inputs=4, restart_after=0)
+    seen, config = (
+        [],
+        replace(Config(), population=10, elitist_share=0.2, inputs=4, restart_after=0),
+    )
 
     def watch(trees, state):
         used = np.concatenate([level["node"] for level in trees.write(trees.root)])
         used = used[used > 1]
         assert trees.p[used].sum(1) == pytest.approx(np.ones(len(used)))
         assert trees.p[used].min() >= 0
-        seen.append((state["elite"]["wrong"].copy(), state["evaluations"].copy(), state["elite"]["size"].copy()))
+        seen.append(
+            (
+                state["elite"]["wrong"].copy(),
+                state["evaluations"].copy(),
+                state["elite"]["size"].copy(),
+            )
+        )
 
     out = train(config, np.random.default_rng(13), 4, 500, callback=watch)
     assert (out["evaluations"] <= 500).all()
     assert (out["evaluations"][out["solved_at"] == 0] == 500).all()
-    assert out["generations"].mean() == pytest.approx(62.5, abs=12)  # elitist steps cost no evaluation
+    assert out["generations"].mean() == pytest.approx(
+        62.5, abs=12
+    )  # elitist steps cost no evaluation
     wrong, _, size = (np.array(part) for part in zip(*seen))
     assert (np.diff(wrong, axis=0) <= 0).all()
-    assert (np.diff(size, axis=0)[np.diff(wrong, axis=0) == 0] <= 0).all()  # of equal ones the smaller
+    assert (
+        np.diff(size, axis=0)[np.diff(wrong, axis=0) == 0] <= 0
+    ).all()  # of equal ones the smaller
     assert (out["wrong"] == wrong.min(0)).all()
     for i in range(4):
         program = grow(Parity(4), out["ops"][i])
@@ -338,26 +415,41 @@ def test_restarts_forget_the_tree_and_keep_the_best():
         elites.append(state["elite"]["wrong"].copy())
         best.append(state["best"]["wrong"].copy())
 
-    out = train(replace(Config(), restart_after=400), np.random.default_rng(14), 2, 3000, callback=watch)
+    out = train(
+        replace(Config(), restart_after=400), np.random.default_rng(14), 2, 3000, callback=watch
+    )
     assert out["restarts"].min() > 0
     assert (np.diff(np.array(best), axis=0) <= 0).all()
     assert (np.diff([e[0] for e in elites]) > 0).sum() > 0
     assert out["wrong"].tolist() == best[-1].tolist()
     elites.clear()
-    out = train(replace(Config(), restart_after=0), np.random.default_rng(14), 1, 1500, callback=watch)
+    out = train(
+        replace(Config(), restart_after=0), np.random.default_rng(14), 1, 1500, callback=watch
+    )
     assert out["restarts"][0] == 0
     assert (np.diff(np.array(elites), axis=0) <= 0).all()
 
 
 def test_learning_slows_down_for_worse_programs(monkeypatch):
     seen = []
-    monkeypatch.setattr("pipe_6_bit_parity.learn", lambda config, p, lane, op, ratio: seen.append(ratio) or learn(
-        config, p, lane, op, ratio))
+    monkeypatch.setattr(
+        "pipe_6_bit_parity.learn",
+        lambda config, p, lane, op, ratio: seen.append(ratio) or learn(config, p, lane, op, ratio),
+    )
     for on in (True, False):
         seen.clear()
-        train(replace(Config(), fitness_rate=on, inputs=3, restart_after=0), np.random.default_rng(15), 5, 600)
+        train(
+            replace(Config(), fitness_rate=on, inputs=3, restart_after=0),
+            np.random.default_rng(15),
+            5,
+            600,
+        )
         ratio = np.concatenate(seen)
-        possible = [(1 + best) / (1 + wrong) for wrong in range(9) for best in range(wrong + 1)] if on else [1]
+        possible = (
+            [(1 + best) / (1 + wrong) for wrong in range(9) for best in range(wrong + 1)]
+            if on
+            else [1]
+        )
         assert all(np.isclose(r, possible).any() for r in ratio)
         assert ratio.max() == 1
         assert (ratio.min() < 1) == on
@@ -371,26 +463,44 @@ def test_two_inputs_are_solved():
         assert verified(grow(Parity(2), ops), 2) == 4
     out = train(replace(Config(), inputs=2), np.random.default_rng(16), 10, 5000, race=True)
     assert 0 < np.count_nonzero(out["solved_at"]) < 10  # the first to be right ends it
-    assert train(Config(), np.random.default_rng(16), 1, 95)["evaluations"].tolist() == [90]  # nine generations fit
+    assert train(Config(), np.random.default_rng(16), 1, 95)["evaluations"].tolist() == [
+        90
+    ]  # nine generations fit
     assert (out["evaluations"][out["solved_at"] > 0] == out["solved_at"].max()).all()
     assert out["evaluations"].max() <= out["solved_at"].max() + 100
 
 
-# ---- rivals ---------------------------------------------------------------------------------------------------------
+# ---- rivals --------------------------------------------------------------------------------------
 def test_cuts_and_grafts():
     program = tree(SIX, ("IF", ("AND", "x0", "x1"), ("NOT", "x2"), ("OR", "x3", ("NOT", "x4"))))
     assert (program.inner, program.leaves, program.levels) == (5, 5, 4)
     assert [text(SIX, subtree(program, True, k)) for k in range(1, 5)] == [
-        "AND(x0, x1)", "NOT(x2)", "OR(x3, NOT(x4))", "NOT(x4)"]
-    assert [text(SIX, subtree(program, False, k)) for k in range(5)] == ["x0", "x1", "x2", "x3", "x4"]
+        "AND(x0, x1)",
+        "NOT(x2)",
+        "OR(x3, NOT(x4))",
+        "NOT(x4)",
+    ]
+    assert [text(SIX, subtree(program, False, k)) for k in range(5)] == [
+        "x0",
+        "x1",
+        "x2",
+        "x3",
+        "x4",
+    ]
     new = graft(SIX, program, True, 4, tree(SIX, "x5"))
     assert text(SIX, new) == "IF(AND(x0, x1), NOT(x2), OR(x3, x5))"
-    assert new.value == tree(SIX, ("IF", ("AND", "x0", "x1"), ("NOT", "x2"), ("OR", "x3", "x5"))).value
+    assert (
+        new.value == tree(SIX, ("IF", ("AND", "x0", "x1"), ("NOT", "x2"), ("OR", "x3", "x5"))).value
+    )
     assert graft(SIX, program, True, 0, new) is new
     rng = np.random.default_rng(17)
     cuts = [cut(rng, program) for _ in range(3000)]
     assert np.mean([inner for inner, _ in cuts]) == pytest.approx(0.9, abs=0.02)
-    assert {index for inner, index in cuts if inner} == {index for inner, index in cuts if not inner} == set(range(5))
+    assert (
+        {index for inner, index in cuts if inner}
+        == {index for inner, index in cuts if not inner}
+        == set(range(5))
+    )
     assert cut(rng, tree(SIX, "x1")) == (False, 0)
 
 
@@ -419,8 +529,12 @@ def test_rivals_stop_at_their_budget_or_a_solution(rival):
 def test_genetic_programming_selects_and_limits_depth(monkeypatch):
     config, counted, levels = replace(CONFIG, gp_levels=6, inputs=4), [], []
     count, wrong = Score.count, Tree.wrong
-    monkeypatch.setattr(Score, "count", lambda self, wrong: counted.append(wrong) or count(self, wrong))
-    monkeypatch.setattr(Tree, "wrong", lambda self, task: levels.append(self.levels) or wrong(self, task))
+    monkeypatch.setattr(
+        Score, "count", lambda self, wrong: counted.append(wrong) or count(self, wrong)
+    )
+    monkeypatch.setattr(
+        Tree, "wrong", lambda self, task: levels.append(self.levels) or wrong(self, task)
+    )
     score = genetic_programming(config, np.random.default_rng(21), 4000)
     assert score.done == len(counted) == len(levels)
     assert np.mean(counted[-300:]) < np.mean(counted[:100]) - 0.7
@@ -429,17 +543,24 @@ def test_genetic_programming_selects_and_limits_depth(monkeypatch):
 
 def test_hill_climbing_never_gets_worse(monkeypatch):
     mothers = []
-    monkeypatch.setattr("pipe_6_bit_parity.cut", lambda rng, tree: mothers.append(tree.wrong(SIX)) or cut(rng, tree))
+    monkeypatch.setattr(
+        "pipe_6_bit_parity.cut", lambda rng, tree: mothers.append(tree.wrong(SIX)) or cut(rng, tree)
+    )
     score = climb(Config(), np.random.default_rng(23), 3000)
     assert (np.diff(mothers) <= 0).all()
     assert mothers[-1] in (score.wrong, mothers[-2])
     assert score.wrong < 32
 
 
-# ---- statistics and the command line --------------------------------------------------------------------------------
+# ---- statistics and the command line -------------------------------------------------------------
 def test_unsolved_runs_count_in_the_median():
     out = solved("a", [5, 0, 9, 0, 7], 10)
-    assert (out["a_solved"], out["a_share"], out["a_median_of_solved"], out["a_median"]) == (3, 0.6, 7, 9)
+    assert (out["a_solved"], out["a_share"], out["a_median_of_solved"], out["a_median"]) == (
+        3,
+        0.6,
+        7,
+        9,
+    )
     assert solved("a", [5, 0, 0], 10)["a_median"] is None
     assert solved("a", [0], 10)["a_median_of_solved"] is None
 
@@ -452,8 +573,11 @@ def test_quick_run_and_study():
     assert out["solved"] == (out["rows_right"] == 8)
     assert out["right_as_early"] <= out["rows_right"]
     assert {name: value for name, value in run(CONFIG, 0).items() if "per_second" not in name} == {
-        name: value for name, value in out.items() if "per_second" not in name}
-    assert any(out[name] != value for name, value in run(CONFIG, 1).items() if "per_second" not in name)
+        name: value for name, value in out.items() if "per_second" not in name
+    }
+    assert any(
+        out[name] != value for name, value in run(CONFIG, 1).items() if "per_second" not in name
+    )
     out = study(CONFIG, 0)
     assert len(out["plain_curves"]) == 202
     assert out["plain_runs"] == out["base_runs"] == out["early_runs"] == 2
@@ -463,13 +587,20 @@ def test_quick_run_and_study():
     assert out["width_2_ideal_nodes"] == 5
 
 
-@pytest.mark.parametrize(("flags", "says"), [
-    (["--inputs", "9"], "inputs"), (["--gp-first-levels", "9", "--gp-levels", "8"], "gp-first-levels"),
-    (["--evaluations", "99"], "evaluations"),
-    (["--widths", "4", "1"], "widths"), (["--learning-rate", "1"], "learning-rate"), (["--levels", "1"], "levels")])
+@pytest.mark.parametrize(
+    ("flags", "says"),
+    [
+        (["--inputs", "9"], "inputs"),
+        (["--gp-first-levels", "9", "--gp-levels", "8"], "gp-first-levels"),
+        (["--evaluations", "99"], "evaluations"),
+        (["--widths", "4", "1"], "widths"),
+        (["--learning-rate", "1"], "learning-rate"),
+        (["--levels", "1"], "levels"),
+    ],
+)
 def test_bad_settings_end_with_2_and_one_line(flags, says, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(flags)
+        main(pipe_6_bit_parity, flags)
     assert stopped.value.code == 2
     message = capsys.readouterr().err
     assert says in message

@@ -1,15 +1,51 @@
-"""Tests of pipe_symbolic_regression: the rule against the paper's literal loop, sampling, mutation, pruning, rivals."""
+"""Tests of pipe_symbolic_regression: the rule against the paper's literal loop, sampling, mutation,
+pruning, rivals."""
+
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from pipe_symbolic_regression import (EIGHT, QUICK, WORST, Config, Prototypes, Tree, after_steps, answers,
-                                      crossover, depth, draw_at_random, errors, evaluate, exponential_distance,
-                                      first_tree, fresh_errors, genetic_programming, joint_log, koza_problem, learn,
-                                      main, mutate, paper_function, paper_problem, protected_log, protected_ratio,
-                                      proved, prune, quartic, run, same, solved, spread, steps_to, text, train)
+import pipe_symbolic_regression
+from pipe_symbolic_regression import (
+    EIGHT,
+    QUICK,
+    WORST,
+    Config,
+    Prototypes,
+    Tree,
+    after_steps,
+    answers,
+    crossover,
+    depth,
+    draw_at_random,
+    errors,
+    evaluate,
+    exponential_distance,
+    first_tree,
+    fresh_errors,
+    genetic_programming,
+    joint_log,
+    koza_problem,
+    learn,
+    main,
+    mutate,
+    paper_function,
+    paper_problem,
+    protected_log,
+    protected_ratio,
+    proved,
+    prune,
+    quartic,
+    run,
+    same,
+    solved,
+    spread,
+    steps_to,
+    text,
+    train,
+)
 
 CONFIG = replace(Config(), **QUICK)
 EASY, HARD = koza_problem(CONFIG), koza_problem(CONFIG, EIGHT, ("x", "R"))
@@ -17,7 +53,8 @@ PAPER = paper_problem(CONFIG)
 
 
 def program(problem, formula, constants=()):
-    """A hand-made program from nested tuples such as ("+", "x", ("sin", "x")); numbers are constants."""
+    """A hand-made program from nested tuples such as ("+", "x", ("sin", "x")); numbers are
+    constants."""
     code, values = np.full(2**problem.levels - 1, -1, np.int8), np.zeros(2**problem.levels - 1)
 
     def write(part, node):
@@ -35,10 +72,14 @@ def times(*parts):
     return parts[0] if len(parts) == 1 else ("*", parts[0], times(*parts[1:]))
 
 
-QUARTIC = ("*", ("+", "x", ("*", "x", "x")), ("+", ("*", "x", "x"), ("%", "x", "x")))  # (x + x^2) (x^2 + 1)
+QUARTIC = (
+    "*",
+    ("+", "x", ("*", "x", "x")),
+    ("+", ("*", "x", "x"), ("%", "x", "x")),
+)  # (x + x^2) (x^2 + 1)
 
 
-# ---- the task -------------------------------------------------------------------------------------------------------
+# ---- the task ------------------------------------------------------------------------------------
 def test_points_and_formulas():
     assert len(EASY.x) == 20
     assert (EASY.x[0], EASY.x[-1]) == (-1, 1)
@@ -48,7 +89,9 @@ def test_points_and_formulas():
     assert np.allclose(np.diff(PAPER.x), 0.1)
     assert PAPER.constant_error() == pytest.approx(20.46, abs=0.005)
     assert np.abs(PAPER.y).max() == pytest.approx(0.83, abs=0.005)
-    assert paper_function(1.0) == pytest.approx(np.exp(-1) * np.cos(1) * np.sin(1) * (np.sin(1)**2 * np.cos(1) - 1))
+    assert paper_function(1.0) == pytest.approx(
+        np.exp(-1) * np.cos(1) * np.sin(1) * (np.sin(1) ** 2 * np.cos(1) - 1)
+    )
     for problem in (EASY, PAPER):
         assert not np.isin(problem.fresh_x.round(9), problem.x.round(9)).any()
     assert EASY.fresh_x.min() == -3
@@ -56,7 +99,11 @@ def test_points_and_formulas():
 
 
 def test_protected_functions():
-    assert protected_ratio(np.array([3.0, 3.0, 0.0]), np.array([2.0, 0.0, 0.0])).tolist() == [1.5, 1, 1]
+    assert protected_ratio(np.array([3.0, 3.0, 0.0]), np.array([2.0, 0.0, 0.0])).tolist() == [
+        1.5,
+        1,
+        1,
+    ]
     assert protected_log(np.array([-np.e, 0.0, 1.0])).tolist() == [1, 0, 0]
 
 
@@ -85,14 +132,16 @@ def test_what_counts_as_the_same_formula():
 
 def test_the_plain_evaluator():
     x = np.array([0.0, 0.5, -2.0])
-    whole = program(HARD, ("-", ("*", ("sin", "x"), ("cos", 0.25)), ("rlog", ("%", ("exp", "x"), "x"))))
+    whole = program(
+        HARD, ("-", ("*", ("sin", "x"), ("cos", 0.25)), ("rlog", ("%", ("exp", "x"), "x")))
+    )
     log = np.array([0.0, np.log(np.exp(0.5) / 0.5), np.log(np.exp(-2) / 2)])
     assert evaluate(HARD, whole, x) == pytest.approx(np.sin(x) * np.cos(0.25) - log)
     assert evaluate(EASY, program(EASY, QUARTIC), Fraction(2, 3)) == quartic(Fraction(2, 3))
     assert evaluate(EASY, program(EASY, ("-", ("%", "x", ("-", "x", "x")), "x")), Fraction(2)) == -1
 
 
-# ---- the prototype tree ---------------------------------------------------------------------------------------------
+# ---- the prototype tree --------------------------------------------------------------------------
 @pytest.mark.parametrize("problem", [EASY, HARD, PAPER])
 def test_sampling_writes_whole_programs_and_computes_what_the_plain_evaluator_does(problem):
     problem = replace(problem, terminal_share=0.4)
@@ -103,13 +152,16 @@ def test_sampling_writes_whole_programs_and_computes_what_the_plain_evaluator_do
         assert (sizes == (codes >= 0).sum(1)).all()
         assert sizes.max() > 20
         for row in range(400):
-            assert values[row] == pytest.approx(evaluate(problem, (codes[row], constants[row]), problem.x),
-                                                nan_ok=True)
+            assert values[row] == pytest.approx(
+                evaluate(problem, (codes[row], constants[row]), problem.x), nan_ok=True
+            )
             nodes = np.flatnonzero(codes[row] >= 0)
             arity = problem.arity[codes[row, nodes]]
             children = [2 * n + 1 + side for n, a in zip(nodes, arity) for side in range(a)]
             assert sorted([0, *children]) == nodes.tolist()
-    assert (problem.arity[codes[:, 31:]][codes[:, 31:] >= 0] == 0).all()  # terminals in the last level
+    assert (
+        problem.arity[codes[:, 31:]][codes[:, 31:] >= 0] == 0
+    ).all()  # terminals in the last level
 
 
 @np.errstate(all="ignore")
@@ -140,7 +192,7 @@ def test_a_stored_constant_is_used_where_its_probability_is_high():
     assert len(set(drawn)) == len(drawn)
 
 
-# ---- the learning rule ----------------------------------------------------------------------------------------------
+# ---- the learning rule ---------------------------------------------------------------------------
 def literal_loop(p, target, rate):
     """The paper's loop: step by step until the program is as probable as wanted."""
     k = 0
@@ -153,7 +205,9 @@ def literal_loop(p, target, rate):
 def test_the_closed_form_takes_as_many_steps_as_the_literal_loop(learning_rate):
     rng, lanes = np.random.default_rng(4), 15
     lane = np.repeat(np.arange(lanes), rng.integers(1, 30, lanes))
-    p = rng.random(len(lane))**rng.integers(1, 9, lanes)[lane]  # from near certain to next to impossible
+    p = (
+        rng.random(len(lane)) ** rng.integers(1, 9, lanes)[lane]
+    )  # from near certain to next to impossible
     joint = np.exp(joint_log(p, lane, lanes))
     target = joint + (1 - joint) * learning_rate * rng.random(lanes)
     steps = steps_to(p, lane, np.log(target), 0.1 * learning_rate)
@@ -170,7 +224,11 @@ def test_steps_in_extreme_cases():
     p = np.array([1e-300, 0.5, 1.0, 0.2, 0.0])
     steps = steps_to(p, lane, np.log([0.01, 1.0, 0.2, 0.3]), 0.001)
     assert steps[1:3].tolist() == [0, 0]  # already there
-    assert after_steps(p[:2], steps[0], 0.001).prod() >= 0.01 > after_steps(p[:2], steps[0] - 1, 0.001).prod()
+    assert (
+        after_steps(p[:2], steps[0], 0.001).prod()
+        >= 0.01
+        > after_steps(p[:2], steps[0] - 1, 0.001).prod()
+    )
     assert after_steps(0.0, steps[3], 0.001) >= 0.3
 
 
@@ -180,8 +238,9 @@ def test_learning_raises_the_joint_probability_to_the_target_and_keeps_vectors_n
     code, constants = program(HARD, ("+", "x", ("sin", 0.125)))
     before = trees.p.copy()
     lanes, ratio = np.array([0, 2]), np.array([1.0, 0.4])
-    lane, node, certain, after, steps = learn(config, trees, lanes, np.array([code, code]),
-                                              np.array([constants, constants]), ratio)
+    lane, node, certain, after, steps = learn(
+        config, trees, lanes, np.array([code, code]), np.array([constants, constants]), ratio
+    )
     assert (trees.p[1] == before[1]).all()
     assert node.tolist() == [0, 1, 2, 5] * 2
     assert lane.tolist() == [0] * 4 + [1] * 4
@@ -207,7 +266,9 @@ def test_the_target_of_each_node_by_itself():
     trees = Prototypes(EASY, np.random.default_rng(6), 1)
     code, constants = program(EASY, ("+", "x", "x"))
     trees.p[0, 1] = [0.025] * 4 + [0.9]
-    _, _, _, after, _ = learn(config, trees, np.zeros(1, int), code[None], constants[None], np.ones(1))
+    _, _, _, after, _ = learn(
+        config, trees, np.zeros(1, int), code[None], constants[None], np.ones(1)
+    )
     assert trees.p[0, 0, 0] == pytest.approx(0.8 + 0.2 * 0.01)
     assert trees.p[0, 1, 4] == 0.9
     assert trees.p[0, 2, 4] == pytest.approx(0.802)
@@ -227,7 +288,7 @@ def test_mutation_has_the_papers_rate_and_step():
     assert hits == pytest.approx(possible * chance, abs=4 * np.sqrt(possible * chance))
     changed = (trees.p != before).any(-1)
     assert set(np.nonzero(changed)[1]) == {0, 1, 2, 62}
-    assert changed[:, 0].mean() == pytest.approx(1 - (1 - chance)**10, abs=0.03)
+    assert changed[:, 0].mean() == pytest.approx(1 - (1 - chance) ** 10, abs=0.03)
     assert trees.p.sum(-1) == pytest.approx(np.ones((1500, 63)))
     assert (trees.p[:, 62, :8] == 0).all()
     first = before[0, 0, 0]  # one function's share; a vector with this entry alone mutated:
@@ -237,7 +298,13 @@ def test_mutation_has_the_papers_rate_and_step():
     assert (np.abs(alone[:, 0] - expected) < 1e-12).any()
     lanes = np.array([3, 8])  # numbers of lanes and lanes are different things
     before = trees.p.copy()
-    mutate(replace(CONFIG, mutation_probability=100.0), trees, lanes, np.array([0, 1]), np.array([5, 6]))
+    mutate(
+        replace(CONFIG, mutation_probability=100.0),
+        trees,
+        lanes,
+        np.array([0, 1]),
+        np.array([5, 6]),
+    )
     assert np.argwhere((trees.p != before).any(-1)).tolist() == [[3, 5], [8, 6]]
 
 
@@ -250,8 +317,12 @@ def test_pruning_drops_what_a_certain_node_does_not_need():
         trees.p[1, node] = 1e-9
         trees.p[1, node, op] = 1 - 9e-9
     dropped = prune(CONFIG, trees, np.array([1]))[0]
-    below = {n for n in range(63) if n > 2 and any((n + 1) >> k in (4 + 1, 2 + 1) for k in range(6))}
-    assert set(np.flatnonzero(dropped)) == below  # the right child of node 1, both children of node 2, and all below
+    below = {
+        n for n in range(63) if n > 2 and any((n + 1) >> k in (4 + 1, 2 + 1) for k in range(6))
+    }
+    assert (
+        set(np.flatnonzero(dropped)) == below
+    )  # the right child of node 1, both children of node 2, and all below
     assert (trees.p[1, sorted(below)] == trees.first[sorted(below)]).all()
     assert (trees.constant[1, sorted(below)] < 1).all()
     kept = sorted(set(range(63)) - below)
@@ -266,20 +337,26 @@ def test_training_prunes_only_when_a_vector_becomes_certain():
     assert train(CONFIG, EASY, np.random.default_rng(9), 5, 600)["pruned"].max() == 0
 
 
-# ---- training -------------------------------------------------------------------------------------------------------
+# ---- training ------------------------------------------------------------------------------------
 def test_training_counts_and_keeps_the_best():
     seen = []
 
     def watch(trees, state):
         assert trees.p.sum(-1) == pytest.approx(np.ones(trees.p.shape[:2]))
         assert trees.p.min() >= 0
-        seen.append({name: value.copy() for name, value in state["elite"].items()}
-                    | {"evaluations": state["evaluations"].copy()})
+        seen.append(
+            {name: value.copy() for name, value in state["elite"].items()}
+            | {"evaluations": state["evaluations"].copy()}
+        )
 
-    out = train(replace(CONFIG, elitist_share=0.2), HARD, np.random.default_rng(10), 4, 500, callback=watch)
+    out = train(
+        replace(CONFIG, elitist_share=0.2), HARD, np.random.default_rng(10), 4, 500, callback=watch
+    )
     assert (out["evaluations"] == 500).all()
     assert (out["generations"] >= 50).all()
-    assert out["generations"].mean() == pytest.approx(62.5, abs=12)  # elitist steps cost no evaluation
+    assert out["generations"].mean() == pytest.approx(
+        62.5, abs=12
+    )  # elitist steps cost no evaluation
     fall = np.array([state["error"] for state in seen])
     assert (np.diff(fall, axis=0) <= 0).all()
     assert (out["error"] == fall.min(0)).all()
@@ -294,7 +371,10 @@ def test_training_counts_and_keeps_the_best():
 def test_learning_slows_down_for_worse_programs():
     ratios = {}
     for on in (True, False):
-        config, jumps = replace(CONFIG, fitness_rate=on, mutation_probability=0.0, elitist_share=0.0), []
+        config, jumps = (
+            replace(CONFIG, fitness_rate=on, mutation_probability=0.0, elitist_share=0.0),
+            [],
+        )
 
         def watch(trees, state, jumps=jumps):
             worse = state["target"]["error"] > 1.5 * state["elite"]["error"]
@@ -320,10 +400,24 @@ def test_a_restart_forgets_the_tree_and_the_elite_but_not_the_best():
     errors_seen = []
 
     def watch(trees, state):
-        errors_seen.append((state["elite"]["error"][0], state["best"]["error"][0], state["restarts"][0],
-                            np.abs(trees.p[0] - trees.first).max()))
+        errors_seen.append(
+            (
+                state["elite"]["error"][0],
+                state["best"]["error"][0],
+                state["restarts"][0],
+                np.abs(trees.p[0] - trees.first).max(),
+            )
+        )
 
-    out = train(replace(CONFIG, elitist_share=0.0), PAPER, np.random.default_rng(13), 1, 3000, 150, callback=watch)
+    out = train(
+        replace(CONFIG, elitist_share=0.0),
+        PAPER,
+        np.random.default_rng(13),
+        1,
+        3000,
+        150,
+        callback=watch,
+    )
     elite, best, restarts, _ = map(np.array, zip(*errors_seen))
     assert out["restarts"][0] >= 3
     assert (np.diff(best) <= 0).all()
@@ -340,7 +434,7 @@ def test_lanes_do_not_touch_each_other():
     assert len({tuple(code) for code in found["codes"]}) > 4
 
 
-# ---- rivals ---------------------------------------------------------------------------------------------------------
+# ---- rivals --------------------------------------------------------------------------------------
 def test_random_programs_hit_the_quartic_rarely_and_at_random_times():
     least, exact = draw_at_random(CONFIG, EASY, np.random.default_rng(15), 400_000)
     assert least < 1e-6
@@ -363,9 +457,13 @@ def test_trees_of_genetic_programming():
         assert max(levels) == 4
         assert (min(levels) == 4) == full
         assert min(levels) > 1
-    children = [crossover(EASY, rng, first_tree(EASY, rng, 4, True), Tree(EASY, "x")) for _ in range(2000)]
+    children = [
+        crossover(EASY, rng, first_tree(EASY, rng, 4, True), Tree(EASY, "x")) for _ in range(2000)
+    ]
     assert {c.leaves for c in children} >= {1, 8, 7, 5}  # from the root down to a leaf
-    assert np.mean([c.leaves == 8 for c in children]) == pytest.approx(0.1, abs=0.03)  # a leaf for a leaf
+    assert np.mean([c.leaves == 8 for c in children]) == pytest.approx(
+        0.1, abs=0.03
+    )  # a leaf for a leaf
     mother = first_tree(HARD, rng, 5, False)
     before = mother.values.copy()
     for _ in range(100):
@@ -382,14 +480,21 @@ def test_genetic_programming_improves_and_keeps_to_its_budget():
     assert out["error"] < 20.46
     assert (np.diff(out["curve"]) <= 0).all()
     assert out["curve"][-1] == out["error"]
-    solved_runs = [genetic_programming(config, EASY, np.random.default_rng(s), 5000) for s in range(8)]
+    solved_runs = [
+        genetic_programming(config, EASY, np.random.default_rng(s), 5000) for s in range(8)
+    ]
     assert sum(r["exact_at"] > 0 for r in solved_runs) >= 3
-    assert all(r["error"] < 1e-6 and r["hit_at"] <= r["exact_at"] for r in solved_runs if r["exact_at"])
+    assert all(
+        r["error"] < 1e-6 and r["hit_at"] <= r["exact_at"] for r in solved_runs if r["exact_at"]
+    )
     shallow = replace(config, gp_levels=3, gp_first_depth=3)
-    assert all(genetic_programming(shallow, HARD, np.random.default_rng(s), 1000)["size"] <= 7 for s in range(3))
+    assert all(
+        genetic_programming(shallow, HARD, np.random.default_rng(s), 1000)["size"] <= 7
+        for s in range(3)
+    )
 
 
-# ---- statistics, run ------------------------------------------------------------------------------------------------
+# ---- statistics, run -----------------------------------------------------------------------------
 def test_statistics():
     out = solved("a", [5, 0, 7, 9], 100)
     assert (out["a"], out["a_share"], out["a_median"], out["a_q75"]) == (3, 0.75, 9, None)
@@ -408,10 +513,12 @@ def test_run_reports_what_it_found():
     assert out["paper_test_error"] == pytest.approx(out["paper_error"], rel=0.3)
 
 
-@pytest.mark.parametrize("words", [["--population", "0"], ["--levels", "x"], ["--gp-first-depth", "9", "--gp-levels",
-                                                                             "4"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--population", "0"], ["--levels", "x"], ["--gp-first-depth", "9", "--gp-levels", "4"]],
+)
 def test_bad_settings_are_refused(words, capsys):
     with pytest.raises(SystemExit) as stopped:
-        main(words)
+        main(pipe_symbolic_regression, words)
     assert stopped.value.code == 2
     assert "--" in capsys.readouterr().err

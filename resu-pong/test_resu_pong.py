@@ -1,5 +1,7 @@
-"""Tests of resu_pong.py: the algebra against closed forms and slow loops, both worlds on cases worked by hand, every
-gradient against central differences, the playing encoder against the training one, bad settings."""
+"""Tests of resu_pong.py: the algebra against closed forms and slow loops, both worlds on cases
+worked by hand, every gradient against central differences, the playing encoder against the training
+one, bad settings."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +16,7 @@ def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-# ---- canonical correlation -------------------------------------------------------------------------------------------
+# ---- canonical correlation -----------------------------------------------------------------------
 def covariances(seed=0, n=400, m=5, h=3):
     z = rng(seed).standard_normal((n, m + h)) @ rng(seed + 1).standard_normal((m + h, m + h))
     c = z.T @ z / n
@@ -33,7 +35,9 @@ def test_filters_are_white_aligned_and_of_fixed_sign():
 def test_correlations_do_not_depend_on_units():
     pp, ff, fp, _ = covariances()
     a = rng(5).standard_normal((5, 5))
-    np.testing.assert_allclose(rp.canonical(a @ pp @ a.T, 9 * ff, 3 * fp @ a.T)[0], rp.canonical(pp, ff, fp)[0])
+    np.testing.assert_allclose(
+        rp.canonical(a @ pp @ a.T, 9 * ff, 3 * fp @ a.T)[0], rp.canonical(pp, ff, fp)[0]
+    )
 
 
 def test_three_routes_agree():
@@ -52,7 +56,7 @@ def test_information_of_a_known_correlation():
     assert rp.information(np.array([np.sqrt(0.75), 0.0])) == pytest.approx([1.0, 0.0])
 
 
-# ---- closed forms ----------------------------------------------------------------------------------------------------
+# ---- closed forms --------------------------------------------------------------------------------
 def test_scalar_system_against_published_figures():
     sigma, ratio = rp.scalar_truth(0.9, 0.19, 0.3)
     assert sigma == pytest.approx(0.7618498593, abs=1e-9)
@@ -68,7 +72,13 @@ def test_three_state_system_against_published_figures():
 def test_exact_checks_clear_their_bars():
     found = rp.exact_checks(Config(lengths=(1000, 4000), repeats=1), rng())
     assert max(found[k] for k in ("ar1_error", "noisy_error", "system_error", "routes_gap")) < 1e-10
-    assert max(found[k] for k in ("ar1_sigma_2", "noisy_sigma_2", "system_sigma_4", "noisy_ratio_error")) < 1e-8
+    assert (
+        max(
+            found[k]
+            for k in ("ar1_sigma_2", "noisy_sigma_2", "system_sigma_4", "noisy_ratio_error")
+        )
+        < 1e-8
+    )
     assert found["sample_sigma_1"] == pytest.approx(0.376, abs=0.06)
 
 
@@ -84,7 +94,9 @@ def test_samples_have_the_covariance_they_should():
     y = rp.system_sample(rng(), **rp.SYSTEM, length=20_000, draws=4)
     assert y.shape == (4, 20_000)
     acov = rp.system_covariance(**rp.SYSTEM, lags=4)
-    np.testing.assert_allclose([(y[:, :19_000] * y[:, k:19_000 + k]).mean() for k in range(4)], acov, atol=0.01)
+    np.testing.assert_allclose(
+        [(y[:, :19_000] * y[:, k : 19_000 + k]).mean() for k in range(4)], acov, atol=0.01
+    )
 
 
 def test_window_pairs_newest_past_and_next_future():
@@ -93,13 +105,15 @@ def test_window_pairs_newest_past_and_next_future():
     np.testing.assert_array_equal(f, [[3, 4], [4, 5], [5, 6]])
 
 
-# ---- dead leaves -----------------------------------------------------------------------------------------------------
+# ---- dead leaves ---------------------------------------------------------------------------------
 def test_scenes_are_standard_and_smooth():
     scene = rp.dead_leaves(rng(), 5)
     np.testing.assert_allclose(scene.mean(1), 0, atol=1e-12)
     np.testing.assert_allclose(scene.std(1), 1)
     assert 0.9 < (scene[:, 1:] * scene[:, :-1]).mean() < 1
-    assert 0.2 < (scene[:, 60:] * scene[:, :-60]).mean() + 0.5 < 1.2  # and forgets over tens of samples
+    assert (
+        0.2 < (scene[:, 60:] * scene[:, :-60]).mean() + 0.5 < 1.2
+    )  # and forgets over tens of samples
 
 
 def test_lobes_by_hand():
@@ -110,7 +124,10 @@ def test_lobes_by_hand():
 
 def test_scene_checks_count_and_weigh():
     low, band = np.array([1.0, 1, 1, -0.25]), np.array([2.0, -1, -1, 0])
-    flat = [(n, np.array([s, 0.1]), np.array([low, band])) for n, s in ((0.1, 0.9), (0.2, 0.8), (0.3, 0.7))]
+    flat = [
+        (n, np.array([s, 0.1]), np.array([low, band]))
+        for n, s in ((0.1, 0.9), (0.2, 0.8), (0.3, 0.7))
+    ]
     flat[0] = (0.1, flat[0][1], np.array([band, band]))
     found = rp.scene_checks(flat)
     assert found["leaves_low_pass_share"] == pytest.approx(3 / 3.25)
@@ -119,7 +136,7 @@ def test_scene_checks_count_and_weigh():
     assert rp.scene_checks(flat[::-1])["leaves_lobes_rise"] == 1
 
 
-# ---- the worlds ------------------------------------------------------------------------------------------------------
+# ---- the worlds ----------------------------------------------------------------------------------
 def test_shrink_is_the_rounded_mean_of_blocks():
     screens = rng().integers(0, 256, (3, 210, 160)).astype(np.uint8)
     slow = screens[:, 34:194].reshape(3, 40, 4, 40, 4).astype(float).mean((2, 4))
@@ -140,7 +157,9 @@ def test_mini_frames_agree_with_its_screens():
     world, dice = rp.MiniPong(TINY, [1, 2, 3]), rng()
     for _ in range(120):
         world.step(dice.integers(0, 3, 3))
-        np.testing.assert_allclose(world.frames.astype(int), rp.shrink(world.screens).astype(int), atol=1)
+        np.testing.assert_allclose(
+            world.frames.astype(int), rp.shrink(world.screens).astype(int), atol=1
+        )
     assert world.points.sum() > 0
 
 
@@ -155,7 +174,9 @@ def test_mini_ball_flies_and_reflects_off_the_walls():
     assert world.speed[0].tolist() == [-1, 0.5]
 
 
-@pytest.mark.parametrize(("y", "segment", "fast"), [(72 + 6 + 1, 0.5, 1.08), (72 - 3, -3.5, 2.0), (72 + 14, 3.5, 2.0)])
+@pytest.mark.parametrize(
+    ("y", "segment", "fast"), [(72 + 6 + 1, 0.5, 1.08), (72 - 3, -3.5, 2.0), (72 + 14, 3.5, 2.0)]
+)
 def test_mini_paddle_returns_by_segment(y, segment, fast):
     world = mini(ball=[137.5, y], speed=[1.0, 0.0], paddle=72.0, target=72.0)
     world.raw_frame(np.zeros(4, int))
@@ -203,18 +224,25 @@ def state(x=100, y=100, paddle=100):
 
 
 def test_visible_limits():
-    assert rp.visible(np.concatenate([state(50, 48), state(204, 205), state(49), state(205), state(y=47), state(y=206)])
-                      ).tolist() == [True, True, False, False, False, False]
+    assert rp.visible(
+        np.concatenate(
+            [state(50, 48), state(204, 205), state(49), state(205), state(y=47), state(y=206)]
+        )
+    ).tolist() == [True, True, False, False, False, False]
 
 
 def test_expert_by_hand():
     def act(now, before, zone=8):
         return rp.expert(now, before, zone)[0]
-    # ball at x 148 moving 4 right and 6 down per step reaches 188 after 10 steps, at y 160: paddle at 153 is right
+
+    # ball at x 148 moving 4 right and 6 down per step reaches 188 after 10 steps, at y 160: paddle
+    # at 153 is right
     assert act(state(148, 100, 153), state(144, 94, 153)) == NOOP
     assert act(state(148, 100, 144), state(144, 94, 144)) == DOWN
     assert act(state(148, 100, 162), state(144, 94, 162)) == UP
-    assert act(state(148, 100, 144), state(144, 94, 134)) == NOOP  # it moves down already: 0.4 of 10 ahead
+    assert (
+        act(state(148, 100, 144), state(144, 94, 134)) == NOOP
+    )  # it moves down already: 0.4 of 10 ahead
     # 6 * 10 below y 180 is 240: reflected at 204 it is 168
     assert act(state(148, 180, 161), state(144, 174, 161)) == NOOP
     assert act(state(148, 180, 140), state(144, 174, 140)) == DOWN
@@ -225,7 +253,9 @@ def test_expert_by_hand():
     assert act(state(206, 100, 20), state(203, 97, 20)) == NOOP  # just gone
     assert act(state(203, 100, 20), state(206, 97, 20)) == NOOP  # just come
     assert act(state(100, 100, 20), state(140, 100, 20)) == NOOP  # a jump: it has been served
-    assert act(state(148, 60, 44), state(144, 66, 44)) == DOWN  # reflected at the top: 60 - 60 = 0 becomes 96
+    assert (
+        act(state(148, 60, 44), state(144, 66, 44)) == DOWN
+    )  # reflected at the top: 60 - 60 = 0 becomes 96
     assert TOP == 48 and BOTTOM == 204
 
 
@@ -242,7 +272,9 @@ def test_demonstrations_hold_the_experts_advice_and_what_was_done():
 @pytest.mark.skipif(rp.ale_py is None, reason="ale-py is not installed")
 def test_emulator_repeats_and_its_memory_describes_its_screen():
     config = replace(TINY, env="ale")
-    first, second, third = (rp.demonstrate(config, rp.Atari(config, [seed, 7]), rng(), 60) for seed in (3, 3, 4))
+    first, second, third = (
+        rp.demonstrate(config, rp.Atari(config, [seed, 7]), rng(), 60) for seed in (3, 3, 4)
+    )
     for one, two in zip(first, second):
         np.testing.assert_array_equal(one, two)
     assert (first.frames != third.frames).any()
@@ -252,7 +284,7 @@ def test_emulator_repeats_and_its_memory_describes_its_screen():
         if rp.visible(world.state)[0] and world.state[0, rp.BALL_X] < 180:
             x, y = world.state[0, rp.BALL_X] - 49, world.state[0, rp.BALL_Y] - 14
             seen += 1
-            assert (world.screens[0, y:y + 3, x:x + 2] == 236).all()
+            assert (world.screens[0, y : y + 3, x : x + 2] == 236).all()
     assert seen > 10
 
 
@@ -270,7 +302,7 @@ def test_emulated_learning_repeats():
     assert found[0] == found[1]
 
 
-# ---- layer 1 ---------------------------------------------------------------------------------------------------------
+# ---- layer 1 -------------------------------------------------------------------------------------
 def starts(*rows):
     return np.array([[int(c) for c in row] for row in rows], bool)
 
@@ -282,8 +314,13 @@ def test_stretches_by_hand():
 
 def test_covariances_against_a_slow_loop_and_no_window_crosses_a_new_game():
     x, fresh, m, h = rng().standard_normal((2, 9, 4)), starts("100001000", "100000000"), 2, 1
-    windows = [[x[r, t - 1 + k, p] for k in range(3)] for r in range(2) for t in range(1, 8) for p in range(4)
-               if not fresh[r, t:t + 2].any()]
+    windows = [
+        [x[r, t - 1 + k, p] for k in range(3)]
+        for r in range(2)
+        for t in range(1, 8)
+        for p in range(4)
+        if not fresh[r, t : t + 2].any()
+    ]
     w = np.array(windows)[:, [1, 0, 2]]  # past newest first, then the future
     slow = w.T @ w / len(w)
     pp, ff, fp = rp.window_covariances(x, fresh, m, h)
@@ -301,7 +338,10 @@ def test_the_null_pairs_a_past_with_another_run():
 
 
 def test_responses_against_a_slow_loop():
-    x, fresh = rng().standard_normal((75, 6)).astype(np.float32), starts("1" + "0" * 39 + "1" + "0" * 34)[0]
+    x, fresh = (
+        rng().standard_normal((75, 6)).astype(np.float32),
+        starts("1" + "0" * 39 + "1" + "0" * 34)[0],
+    )
     filters = rng(1).standard_normal((2, 5)).astype(np.float32)
     fast = rp.respond(x, fresh, filters)
     for t in range(75):
@@ -324,7 +364,9 @@ def test_pooling_and_halves():
 
 
 def test_standardised_features_are_bounded():
-    found = rp.standardise(np.array([3.0, 1.0, -5.0]), np.array([1.0, 1.0, 0.0]), np.array([0.5, 1.0, 1e-4]))
+    found = rp.standardise(
+        np.array([3.0, 1.0, -5.0]), np.array([1.0, 1.0, 0.0]), np.array([0.5, 1.0, 1e-4])
+    )
     assert found.tolist() == [4, 0, -30]
 
 
@@ -333,13 +375,15 @@ def test_layer_2_maps_are_neighbourhoods_times_filters():
     psi = rng(1).standard_normal((3, 4 * 9))
     maps, pixels = rp.layer_2_maps(r, psi), np.array([0, 39, 815, 1599, 1560])
     for t in range(2):
-        around = rp.neighbours(np.repeat(rp.rectified(r)[t:t + 1], 5, 0), pixels)
+        around = rp.neighbours(np.repeat(rp.rectified(r)[t : t + 1], 5, 0), pixels)
         np.testing.assert_allclose(maps[t, :, pixels], around @ psi.T, atol=1e-4)
 
 
 def test_layer_2_windows_that_share_frames_are_nearly_the_same():
     config = replace(TINY, taps=4)
-    x = rng().standard_normal((2, 60, 1600)).astype(np.float32)  # white noise: nothing can be predicted
+    x = (
+        rng().standard_normal((2, 60, 1600)).astype(np.float32)
+    )  # white noise: nothing can be predicted
     fresh = starts(*["1" + "0" * 59] * 2)
     filters = np.array([[0.5, 0.5, 0.5, 0.5]])
     shared = rp.fit_layer_2(config, rng(1), x, fresh, filters, 0)[0]
@@ -348,11 +392,15 @@ def test_layer_2_windows_that_share_frames_are_nearly_the_same():
     assert apart[0] < 0.3
 
 
-# ---- probes ----------------------------------------------------------------------------------------------------------
+# ---- probes --------------------------------------------------------------------------------------
 def test_probe_targets_by_hand():
     T = 9
     s = np.zeros((1, T, 6), int)
-    s[0, :, 0], s[0, :, 1], s[0, :, 2] = 100 + 3 * np.arange(T), 120 - 2 * np.arange(T), 60 + np.arange(T)
+    s[0, :, 0], s[0, :, 1], s[0, :, 2] = (
+        100 + 3 * np.arange(T),
+        120 - 2 * np.arange(T),
+        60 + np.arange(T),
+    )
     s[0, 3, 0] = 0  # out of sight
     fresh = np.zeros((1, T), bool)
     fresh[0, 0] = True
@@ -361,7 +409,10 @@ def test_probe_targets_by_hand():
     assert asked.tolist() == [False, True, True, False, False] + [False] * 4
     np.testing.assert_array_equal(y[2], [106, 116, 3, -2, 62, 66])
     fresh[0, 5] = True
-    assert rp.probe_targets(data)[1].tolist() == [False] * 9 or not rp.probe_targets(data)[1][1:5].any()
+    assert (
+        rp.probe_targets(data)[1].tolist() == [False] * 9
+        or not rp.probe_targets(data)[1][1:5].any()
+    )
 
 
 def test_probe_finds_a_linear_map_and_nothing_in_noise():
@@ -375,7 +426,7 @@ def test_probe_finds_a_linear_map_and_nothing_in_noise():
     assert abs(found[1]) < 0.1
 
 
-# ---- heads -----------------------------------------------------------------------------------------------------------
+# ---- heads ---------------------------------------------------------------------------------------
 def loss(forward, params, x, label):
     p = rp.softmax(forward(params, x)[-1])
     return -np.log(p[np.arange(len(x)), label]).mean()
@@ -403,7 +454,9 @@ def check(forward, gradient, params, x, label, entries=12):
 
 @pytest.mark.parametrize("sizes", [(7, 3), (7, 6, 5, 3)])
 def test_gradient_of_the_head(sizes):
-    params = [p.astype(float) + 0.1 * rng(2).standard_normal(p.shape) for p in rp.new_mlp(rng(1), sizes)]
+    params = [
+        p.astype(float) + 0.1 * rng(2).standard_normal(p.shape) for p in rp.new_mlp(rng(1), sizes)
+    ]
     x, label = rng(3).standard_normal((8, 7)), rng(4).integers(0, 3, 8)
     check(rp.mlp, rp.mlp_gradient, params, x, label, 40)
     _, d = rp.mlp_gradient(params, x, label, want_input=True)
@@ -452,9 +505,19 @@ def test_fit_learns_and_keeps_its_best_epoch():
     config, early = Config(batch_size=20, learning_rate=0.05, last_rate=0.05), 0
     for start in range(4):
         seen = []
-        accuracy, params, epoch = rp.fit(config, rp.new_mlp(rng(start), (4, 16, 3)), rp.mlp, rp.mlp_gradient,
-                                         x.__getitem__, label, parts, 8, 0.0, rng(2),
-                                         lambda _, s, seen=seen: seen.append(float(s.split()[-1])))
+        accuracy, params, epoch = rp.fit(
+            config,
+            rp.new_mlp(rng(start), (4, 16, 3)),
+            rp.mlp,
+            rp.mlp_gradient,
+            x.__getitem__,
+            label,
+            parts,
+            8,
+            0.0,
+            rng(2),
+            lambda _, s, seen=seen: seen.append(float(s.split()[-1])),
+        )
         assert accuracy > 0.85
         assert seen[epoch - 1] == pytest.approx(max(seen)) == pytest.approx(accuracy, abs=6e-4)
         assert rp.right(rp.mlp, params, x.__getitem__, label, parts[1]) == accuracy
@@ -468,7 +531,7 @@ def test_stack_frames_stays_in_its_game():
     assert found[9].tolist() == [9, 8, 7]
 
 
-# ---- play ------------------------------------------------------------------------------------------------------------
+# ---- play ----------------------------------------------------------------------------------------
 class Film:
     """A world that shows recorded frames."""
 
@@ -489,7 +552,10 @@ def test_the_player_sees_what_the_head_was_trained_on():
         shift, scale = x.mean(0), x.std(0) + 1e-4
         params = rp.new_mlp(rng(3), (x.shape[1], 8, 3))
         wanted = rp.mlp(params, (x - shift) / scale)[-1].argmax(1).reshape(2, 12)
-        film, policy = Film(frames, fresh), rp.clone_policy(rp.Clone(mean, filters, rectify, shift, scale, params))
+        film, policy = (
+            Film(frames, fresh),
+            rp.clone_policy(rp.Clone(mean, filters, rectify, shift, scale, params)),
+        )
         for t in range(12):
             film.t = t
             np.testing.assert_array_equal(policy(film), wanted[:, t])
@@ -528,7 +594,9 @@ class Score:
 def test_score_is_points_per_ten_thousand_raw_frames():
     world = Score([[0, 2], [0, 3], [1, 3], [2, 3], [2, 3]])
     assert rp.play(TINY, world, lambda w: [0], 4) == pytest.approx([-1 * 10_000 / 16])
-    world = Score([[20, 3], [0, 0], [0, 1]])  # the 21st point ends the game and the counters go back to 0
+    world = Score(
+        [[20, 3], [0, 0], [0, 1]]
+    )  # the 21st point ends the game and the counters go back to 0
     assert rp.play(TINY, world, lambda w: [0], 1) == pytest.approx([-1 * 10_000 / 4])
     assert rp.play(TINY, world, lambda w: [0], 1) == pytest.approx([1 * 10_000 / 4])
 
@@ -543,13 +611,15 @@ def test_an_experts_policy_forgets_the_last_game():
     assert (policy(world) == NOOP).all() or (here != NOOP).any()
 
 
-# ---- streaming -------------------------------------------------------------------------------------------------------
+# ---- streaming -----------------------------------------------------------------------------------
 def test_a_zero_start_makes_filters_too_long_by_a_known_factor():
     config = replace(TINY, taps=4, horizon=3, filters=3)
     x = np.cumsum(rng().standard_normal((2, 500, 6)), 1).astype(np.float32)
     fresh, last = starts(*["1" + "0" * 499] * 2), None
     for k, zero, filled in rp.stream(config, x, fresh):
-        long, right = (np.linalg.norm(rp.filters_of(config, c)) for c in (zero, zero / (1 - 0.99**k)))
+        long, right = (
+            np.linalg.norm(rp.filters_of(config, c)) for c in (zero, zero / (1 - 0.99**k))
+        )
         assert long / right == pytest.approx(1 / np.sqrt(1 - 0.99**k), rel=1e-9)
         if k == 1:
             np.testing.assert_allclose(filled, zero / 0.01)
@@ -579,8 +649,10 @@ def test_overlap_of_spans():
     assert rp.subspace_overlap(other[:2], other[2:4], pp) == pytest.approx(0, abs=1e-12)
 
 
-# ---- settings --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("bad", [{"runs": 17}, {"filters": 5}, {"taps": 2, "filters": 3}, {"steps": 23}])
+# ---- settings ------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "bad", [{"runs": 17}, {"filters": 5}, {"taps": 2, "filters": 3}, {"steps": 23}]
+)
 def test_settings_that_do_not_fit_together(bad):
     with pytest.raises(ValueError):
         Config(**bad)

@@ -1,4 +1,5 @@
 """The site, built with the real mdBook: no warning, no broken link, no missing picture."""
+
 import re
 import shutil
 import sys
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tools import book
-from tools.catalogue import ROOT, CatalogueError, stubs
+from tools import book, pages
+from tools.catalogue import ROOT
+from tools.schema import CatalogueError
 
 
 @pytest.fixture(scope="module")
@@ -23,20 +25,28 @@ def main_part(page):
     return page.read_text("utf-8").partition("<main>")[2].partition("</main>")[0]
 
 
-# ---- the real tree ---------------------------------------------------------------------------------------------------
+# ---- the real tree ----
 def test_every_link_and_picture_is_there(site):
     assert book.broken_links(site) == []
 
 
 def test_every_page_is_there(site):
-    for name in ("index", "catalogue", "VISUAL_TOUR", "RESULTS", "BUILD_NOTES", "SPEC", "data/mnist/index"):
+    for name in (
+        "index",
+        "catalogue",
+        "VISUAL_TOUR",
+        "RESULTS",
+        "BUILD_NOTES",
+        "SPEC",
+        "data/mnist/index",
+    ):
         assert "<h1" in main_part(site / f"{name}.html"), name
-    for stub in stubs():
+    for stub in pages.usable(ROOT):
         page = main_part(site / stub.slug / "index.html")
         shown = re.findall(r'<img[^>]* src="([^"]+)"', page)
         assert f"{stub.name}.gif" in shown
         assert {picture.file for picture in stub.card.pictures} <= set(shown)
-        assert "seeds that hold" in page
+        assert "<th>claim</th><th>paper</th><th>ours</th><th>seeds</th>" in page
         listing = main_part(site / "source" / f"{stub.slug}.html")
         assert f'id="{stub.name}.py"' in listing
         assert f'id="test_{stub.name}.py"' in listing
@@ -45,7 +55,7 @@ def test_every_page_is_there(site):
 
 def test_the_catalogue_shows_every_stub_with_a_small_picture_of_how_it_ends(site):
     page = main_part(site / "catalogue.html")
-    for stub in stubs():
+    for stub in pages.usable(ROOT):
         assert f'href="{stub.slug}/index.html"' in page
         small = site / "thumbnails" / f"{stub.slug}.png"
         assert small.stat().st_size < 60_000
@@ -74,25 +84,39 @@ def test_the_tree_is_not_touched(site):
     assert site.parent != ROOT / "book"
 
 
-# ---- a small tree ----------------------------------------------------------------------------------------------------
+# ---- a small tree ----
 @pytest.fixture
 def small(catalogue):
+    for name in book.TOP:
+        if not (catalogue.root / name).exists() and name not in pages.GENERATED:
+            (catalogue.root / name).write_text(f"# {name}\n")
     return catalogue.root
 
 
 def test_links_that_work_in_the_tree_work_on_the_site(small):
     readme = small / "toy" / "README.md"
-    readme.write_text(f"{readme.read_text()}\n[code](toy.py) [card](card.toml) [up](../README.md#start) [self](.) "
-                      "[rules](../SPEC.md) [top](../) [out](https://example.org/toy.py)\n\n    [no](toy.py)\n")
-    (small / "README.md").write_text("# Home\n\n## Start\n\n[toy](toy/) [tools](tools/cli.py) [text](LICENSE)\n")
+    readme.write_text(
+        f"{readme.read_text()}\n[code](toy.py) [card](card.toml) [up](../README.md#start) "
+        "[self](.) [rules](../SPEC.md) [top](../) [out](https://example.org/toy.py)\n\n"
+        "    [no](toy.py)\n"
+    )
+    (small / "README.md").write_text(
+        "# Home\n\n## Start\n\n[toy](toy/) [tools](tools/cli.py) [text](LICENSE)\n"
+    )
     for name in ("RESULTS.md", "VISUAL_TOUR.md"):
         (small / name).write_text(f"# {name}\n")
     html = book.build(small)
     assert html == small / "book" / "html"
     page = main_part(html / "toy" / "index.html")
-    for text, link in (("code", "../source/toy.html#toy.py"), ("card", "card.toml"), ("up", "../index.html#start"),
-                       ("rules", "../SPEC.html"), ("self", "index.html"), ("top", "../index.html"),
-                       ("out", "https://example.org/toy.py")):
+    for text, link in (
+        ("code", "../source/toy.html#toy.py"),
+        ("card", "card.toml"),
+        ("up", "../index.html#start"),
+        ("rules", "../SPEC.html"),
+        ("self", "index.html"),
+        ("top", "../index.html"),
+        ("out", "https://example.org/toy.py"),
+    ):
         assert f'<a href="{link}">{text}</a>' in page
     assert "[no](toy.py)" in page
     assert (html / "toy" / "card.toml").read_bytes() == (small / "toy" / "card.toml").read_bytes()
@@ -101,7 +125,9 @@ def test_links_that_work_in_the_tree_work_on_the_site(small):
     assert '<a href="tools/cli.py">tools</a>' in home
     assert (html / "tools" / "cli.py").is_file()
     here = [line for line in book.broken_links(html) if line.startswith(("toy", "index"))]
-    assert [line for line in here if not line.endswith((".gif", ".png"))] == []  # no pictures are drawn yet
+    assert [
+        line for line in here if not line.endswith((".gif", ".png"))
+    ] == []  # no pictures are drawn yet
     assert book.build(small) == html  # again, over the old one
 
 
@@ -143,27 +169,56 @@ def test_mdbook_is_found_on_the_path_too(written, monkeypatch):
     assert (book.build(written) / "index.html").is_file()
 
 
+@pytest.mark.parametrize("content", [b"", b"GIF89a half of one", b"version https://git-lfs"])
+def test_an_animation_that_is_none_is_named(written, content):
+    (written / "toy" / "toy.gif").write_bytes(content)
+    with pytest.raises(CatalogueError, match="toy/toy.gif is no picture; run: .* figures toy"):
+        book.build(written)
+
+
+def test_one_bad_card_leaves_the_others_a_site(written):
+    (written / "other-one").mkdir()
+    (written / "other-one" / "card.toml").write_text("title = ")
+    html = book.build(written)
+    assert (html / "toy" / "index.html").is_file()
+    assert not (html / "other-one").exists()
+
+
 def test_a_page_that_is_missing_is_named(small):
-    with pytest.raises(CatalogueError, match=r"VISUAL_TOUR\.md cannot be read.*run: python3 -m tools docs"):
+    with pytest.raises(
+        CatalogueError, match=r"VISUAL_TOUR\.md cannot be read.*run: python3 -m tools docs"
+    ):
         book.build(small)
 
 
-# ---- the link check --------------------------------------------------------------------------------------------------
+# ---- the link check ----
 def test_broken_links_are_found_and_good_ones_are_not(tmp_path):
     (tmp_path / "sub").mkdir()
     (tmp_path / "a.png").write_bytes(b"")
     (tmp_path / "index.html").write_text(
-        '<h2 id="one two">x</h2><a href="#one%20two">ok</a><a href="sub/b.html#here">ok</a><img src="a.png">'
-        '<a href="https://example.org/x#y">ok</a><a href="mailto:a@b.c">ok</a><a name="old"></a><a href="#old">ok</a>'
-        '<a href="gone.html">bad</a><a href="sub/b.html#gone">bad</a><a href="#gone">bad</a><img src="gone.png">'
-        '<a href="/index.html">bad below a path</a><a href="sub">bad: a folder</a><a href="../../etc">bad: outside</a>')
-    (tmp_path / "sub" / "b.html").write_text('<p id="here"><a href="../index.html">ok</a><a href="b.htm">bad</a>')
+        '<h2 id="one two">x</h2><a href="#one%20two">ok</a><a href="sub/b.html#here">ok</a>'
+        '<img src="a.png"><a href="https://example.org/x#y">ok</a><a href="mailto:a@b.c">ok</a>'
+        '<a name="old"></a><a href="#old">ok</a><a href="gone.html">bad</a>'
+        '<a href="sub/b.html#gone">bad</a><a href="#gone">bad</a><img src="gone.png">'
+        '<a href="/index.html">bad below a path</a><a href="sub">bad: a folder</a>'
+        '<a href="../../etc">bad: outside</a>'
+    )
+    (tmp_path / "sub" / "b.html").write_text(
+        '<p id="here"><a href="../index.html">ok</a><a href="b.htm">bad</a>'
+    )
     assert book.broken_links(tmp_path) == [
-        "index.html: gone.html", "index.html: sub/b.html#gone", "index.html: #gone", "index.html: gone.png",
-        "index.html: /index.html", "index.html: sub", "index.html: ../../etc", "sub/b.html: b.htm"]
+        "index.html: gone.html",
+        "index.html: sub/b.html#gone",
+        "index.html: #gone",
+        "index.html: gone.png",
+        "index.html: /index.html",
+        "index.html: sub",
+        "index.html: ../../etc",
+        "sub/b.html: b.htm",
+    ]
 
 
-# ---- serving ---------------------------------------------------------------------------------------------------------
+# ---- serving ----
 def test_the_server_serves_the_site_to_this_machine_only(tmp_path):
     (tmp_path / "index.html").write_text("hello")
     with book.server(tmp_path) as web:

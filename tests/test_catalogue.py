@@ -1,155 +1,116 @@
-"""Cards, records, verdicts and the code's fingerprint."""
-import ast
-import json
+"""Cards, stubs and their programs."""
 
-import numpy as np
+import made
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tools import catalogue
 from tools.catalogue import CatalogueError, Stub
 
-CODE = '''"""What it does."""
-X = 1  # a comment
+BARE = {"says": "s", "metric": "net.error", "level": "paper", "paper": "5"}
+MEAN = BARE | {"over": "mean", "op": ">", "threshold": 0.5}
 
 
-def run(config, seed, progress=None):
-    """Explain."""
-    return {"a": X}
-
-
-# ---- tail: one
-print("tail")
-'''
-CLAIM = """
-[[claims]]
-metric = "a"
-op = ">="
-threshold = {threshold}
-seeds = {seeds}
-level = "{level}"
-paper = "5"
-says = "a is large"
-"""
-CARD = """title = "T"
-summary = "s"
-paper = ["P"]
-year = 1990
-era = "1989-1992"
-thread = "search"
-data = "generated"
-claims = []
-pictures = []
-"""
-
-
-def make(folder, values, *claims, failed=()):
-    """A stub whose metric a has these values over seeds; claims as (level, threshold, seeds)."""
-    folder = folder / "toy"
-    folder.mkdir()
-    (folder / "toy.py").write_text(CODE)
-    text = "".join(CLAIM.format(level=level, threshold=threshold, seeds=seeds) for level, threshold, seeds in claims)
-    (folder / "card.toml").write_text((CARD.replace("claims = []\n", "") + text) if claims else CARD)
-    records = [{"seed": seed, "config": {}, "metrics": {"a": value}, "seconds": 1.0, "peak_memory_mb": 1.0,
-                "machine": "m", "versions": {}} for seed, value in enumerate(values)]
-    (folder / "results.json").write_text(json.dumps({
-        "slug": "toy", "code": Stub(folder).code, "records": records,
-        "failed": [{"seed": seed, "why": "diverged"} for seed in failed]}))
-    return Stub(folder)
-
-
-@pytest.mark.parametrize("held, seeds, low, high", [
-    (10, 10, 0.7225, 1.0), (0, 10, 0.0, 0.2775), (19, 20, 0.7639, 0.9911)])
-def test_wilson_interval_agrees_with_published_values(held, seeds, low, high):
-    assert catalogue.wilson(held, seeds) == pytest.approx((low, high), abs=1e-4)
-
-
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40))
-def test_quartiles_are_numpys(numbers):
-    assert catalogue.quartiles(sorted(numbers)) == pytest.approx(tuple(np.percentile(numbers, [25, 50, 75])), abs=1e-6)
-
-
-@pytest.mark.parametrize("paper, trend, verdict", [
-    (0, 0, "reproduces"), (9, 0, "partial"), (0, 9, "does not reproduce"), (9, 9, "does not reproduce")])
-def test_verdict_follows_from_the_claims(tmp_path, paper, trend, verdict):
-    assert make(tmp_path, [5, 6], ("paper", paper, 1), ("trend", trend, 1)).verdict == verdict
-
-
-@pytest.mark.parametrize("seeds, holds", [(1.0, False), (0.8, True), (0.81, False)])
-def test_a_claim_holds_in_the_fraction_of_seeds_that_it_asks_for(tmp_path, seeds, holds):
-    judgement = make(tmp_path, [5, 5, 5, 5, 1], ("paper", 5, seeds)).judgements[0]
-    assert (judgement.holds, judgement.held, judgement.seeds) == (holds, 4, 5)
-    assert (judgement.q25, judgement.median, judgement.q75) == (5, 5, 5)
-
-
-def test_a_failed_seed_counts_against_every_claim(tmp_path):
-    judgement = make(tmp_path, [5, 5, 5], ("paper", 5, 1), failed=[3]).judgements[0]
-    assert (judgement.holds, judgement.held, judgement.seeds) == (False, 3, 4)
-
-
-def test_records_of_other_code_give_no_verdict(tmp_path):
-    stub = make(tmp_path, [5], ("paper", 5, 1))
-    stub.script.write_text(CODE.replace("X = 1", "X = 2"))
-    assert Stub(stub.folder).verdict == "not recorded"
-
-
-@pytest.mark.parametrize("old, new, same", [
-    ("# a comment", "# another", True), ("Explain", "Say", True), ("X = 1 ", "X = (1) ", True),
-    ('"tail"', '"end"', True), ("What it does", "This", True),
-    ("X = 1", "X = 2", False), ('"a": X', '"a": -X', False)])
-def test_code_hash_sees_the_experiment_and_not_its_layout(tmp_path, old, new, same):
-    before = make(tmp_path, [1]).code
-    (tmp_path / "toy" / "toy.py").write_text(CODE.replace(old, new))
-    assert (Stub(tmp_path / "toy").code == before) is same
-
-
-@pytest.mark.parametrize("file, text, says", [
-    ("card.toml", "title = ", "toy/card.toml is unusable"),
-    ("card.toml", CARD.replace('"search"', '"fishing"'), "thread"),
-    ("card.toml", CARD.replace("year", "yaer"), "year"),
-    ("results.json", "{", "toy/results.json is unusable"),
-    ("results.json", '{"slug": "toy"}', "code"),
-])
-def test_unusable_files_are_named_in_one_line(tmp_path, file, text, says):
-    folder = make(tmp_path, [1]).folder
-    (folder / file).write_text(text)
-    with pytest.raises(CatalogueError, match=says) as caught:
-        stub = Stub(folder)
-        _ = stub.card, stub.results
+def wrong_card(root, text):
+    """The one line with which an unusable card is refused."""
+    folder = made.stub(root).folder
+    (folder / "card.toml").write_text(text, "utf-8")
+    with pytest.raises(CatalogueError) as caught:
+        _ = Stub(folder).card
     assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith("toy/card.toml is unusable: ")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("title = ", "Invalid value"),
+        (made.card(thread="fishing"), "thread"),
+        (made.card(yaer=1990), "yaer"),
+        (made.card(title=None), "title: Field required"),
+        (made.card(short="x" * 25), "short: "),
+        (made.card(keywords=[]), "keywords: "),
+        (made.card(year=10**400), "year"),
+        (made.card(thumb={"file": "viz/a.png", "box": [0, 0, 1]}), "thumb.box"),
+        (made.card(thumb={"file": "../a.png", "box": [0, 0, 16, 10]}), "../a.png leaves the"),
+        (made.card(name="/etc/a"), "/etc/a.gif leaves the stub's folder"),
+        (made.card(name="viz/../../a"), "leaves the stub's folder"),
+        (made.card().replace("0.5", '"0.5"'), "claims.0.threshold"),
+        (made.card().replace("0.5", "nan"), "claims.0.threshold"),
+        (made.card().replace("0.5", "inf"), "claims.0.threshold"),
+    ],
+)
+def test_an_unusable_card_is_named_in_one_line_with_its_key(tmp_path, text, says):
+    assert says in wrong_card(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "claim, says",
+    [
+        (BARE, "needs op and threshold, or within"),
+        (BARE | {"op": ">="}, "needs op and threshold, or within"),
+        (MEAN | {"within": [1, 2], "why": "w"}, "needs op and threshold, or within"),
+        (BARE | {"within": [1, 2]}, "a why"),
+        (BARE | {"within": [2, 1], "why": "w"}, "low <= high"),
+        (MEAN | {"seeds": 0.9}, "not both"),
+        (BARE | {"op": ">", "threshold": 1, "beyond": 0}, "beyond needs over = 'mean'"),
+        (MEAN | {"op": "==", "beyond": 0}, "a one-sided op"),
+        (MEAN | {"level": "bonus"}, "claims.0.level"),
+        (MEAN | {"from": "elsewhere"}, "claims.0.from"),
+        (MEAN | {"op": "!="}, "claims.0.op"),
+        (MEAN | {"over": "median"}, "claims.0.over"),
+        (BARE | {"op": ">", "threshold": 1, "seeds": 0}, "claims.0.seeds"),
+        (BARE | {"op": ">", "threshold": 1, "seeds": 1.1}, "claims.0.seeds"),
+    ],
+)
+def test_a_claim_whose_parts_do_not_fit_is_refused(tmp_path, claim, says):
+    assert says in wrong_card(tmp_path, made.card(claims=[claim]))
+
+
+def test_a_card_that_is_no_text_is_named(tmp_path):
+    folder = made.stub(tmp_path).folder
+    (folder / "card.toml").write_bytes(b"title = '\xff'")
+    with pytest.raises(CatalogueError, match="toy/card.toml is unusable"):
+        _ = Stub(folder).card
 
 
 def test_an_unknown_stub_is_answered_with_near_ones(tmp_path):
-    make(tmp_path, [1])
+    made.stub(tmp_path)
     with pytest.raises(CatalogueError, match="did you mean toy"):
         catalogue.stub("tov", tmp_path)
 
 
-def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "results.json"
-    path.write_text("old")
-
-    def full(self, *_, **__):
-        self.touch()
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(type(path), "write_text", full)
-    with pytest.raises(CatalogueError, match="No space left"):
-        catalogue.write_text(path, "new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
+# ---- which records count ----
+@pytest.fixture
+def two(tmp_path):
+    """A stub with records of its experiment and of its study."""
+    return made.stub(tmp_path, metrics=made.nets([0.1]), study=made.nets([0.2]))
 
 
-def test_code_hash_is_the_same_under_every_python():
-    """What ast.dump shows of empty fields, and of new ones, differs between versions; the CI runs this under three."""
-    body = "def f(self, x=None, *a):\n        return f'{x!r:>3}' 'b', [], lambda: ..."
-    tree = ast.parse(f"@dataclass(frozen=True)\nclass C:\n    {body}")
-    assert catalogue.written_out(tree) == (
-        "Module(body=[ClassDef(name='C', body=[FunctionDef(name='f', "
-        "args=arguments(args=[arg(arg='self'), arg(arg='x')], vararg=arg(arg='a'), defaults=[Constant()]), "
-        "body=[Return(value=Tuple(elts=[JoinedStr(values=[FormattedValue("
-        "value=Name(id='x', ctx=Load()), conversion=114, format_spec=JoinedStr(values=[Constant(value='>3')])), "
-        "Constant(value='b')]), List(ctx=Load()), Lambda(args=arguments(), body=Constant(value=Ellipsis))], "
-        "ctx=Load()))])], decorator_list=[Call(func=Name(id='dataclass', ctx=Load()), "
-        "keywords=[keyword(arg='frozen', value=Constant(value=True))])])])")
+def counted(stub):
+    return [program.kind for program in Stub(stub.folder).programs if program.current]
+
+
+def test_another_study_leaves_the_records_of_the_experiment(two):
+    assert counted(two) == ["run", "study"]
+    two.study.script.write_text("import toy\n\nx = 1\n")
+    assert counted(two) == ["run"]
+
+
+def test_another_experiment_makes_both_stale(two):
+    two.script.write_text(made.SCRIPT.replace("= 8", "= 9"))
+    assert counted(two) == []
+    assert Stub(two.folder).verdict == "not recorded"
+
+
+def test_another_comment_leaves_both(two):
+    two.script.write_text(f"{made.SCRIPT}# more\n")
+    two.study.script.write_text("# why\nimport toy\n")
+    assert counted(two) == ["run", "study"]
+
+
+@pytest.mark.parametrize("text", ["def f(:\n", "x = '\0'\n"])
+def test_code_that_is_no_python_is_named(two, text):
+    two.script.write_text(text)
+    with pytest.raises(CatalogueError, match="toy/toy.py is no Python: .*; mend the syntax"):
+        _ = Stub(two.folder).verdict

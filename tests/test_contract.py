@@ -1,9 +1,7 @@
 """One suite for every stub in the tree: what SPEC.md promises, tried out."""
-import importlib.util
-import json
+
 import re
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,40 +11,55 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import python
+from conftest import call, load, python, run_away
+from picture_lint import lint
 from PIL import Image
 
 from tools import contract
 from tools.catalogue import ROOT, stubs
+from tools.records import TIMING
 
 STUBS = stubs()
-every_stub = pytest.mark.parametrize("stub", STUBS, ids=lambda stub: stub.slug)
-NUMPY_ONLY = """
-import runpy, sys
-class Block:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] not in {"numpy", *sys.stdlib_module_names}:
-            raise ModuleNotFoundError(f"only numpy is allowed, not {name}")
-sys.meta_path.insert(0, Block())
-sys.argv = sys.argv[1:]
+INTERRUPTED = ("nbb-xor", "rs-parity")  # the tail is the same in all
+QUICK_SECONDS = 5  # of processor time
+PATIENCE = 20  # seconds for a legal setting that makes a quick run long
+ENOUGH_MEMORY = 3 * 2**30
+HEEDING = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background process would ignore it
+del sys.argv[0]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def load(stub):
-    """The experiment as a module, under a name of its own."""
-    spec = importlib.util.spec_from_file_location(f"contract_{stub.name}", stub.script)
-    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def over(stubs):
+    return pytest.mark.parametrize("stub", stubs, ids=lambda stub: stub.slug)
 
 
-def settings(stub):
-    """Config's fields as [(flag, kind, legal range or choices)]."""
-    hints = typing.get_type_hints(load(stub).Config, include_extras=True)
+every_stub = over(STUBS)
+
+
+def settings(program):
+    """Config's fields as [(name, kind, whether it is a tuple, legal range or choices)]."""
+    hints = typing.get_type_hints(load(program).Config, include_extras=True)
     for name, hint in hints.items():
-        kind = (typing.get_args(hint.__origin__) or [hint.__origin__])[0]
-        yield f"--{name.replace('_', '-')}", kind, *hint.__metadata__[1:]
+        kinds = typing.get_args(hint.__origin__)
+        legal = hint.__metadata__[1] if len(hint.__metadata__) > 1 else (False, True)
+        yield name, (kinds or [hint.__origin__])[0], bool(kinds), legal
+
+
+def flag(name):
+    return f"--{name.replace('_', '-')}"
+
+
+def ended(program, *words):
+    """How a program ends with these arguments, without a process of its own."""
+    return call(load(program.stub.run).main, load(program), [str(word) for word in words])
+
+
+def replaced(monkeypatch, program, run):
+    """Put another run(config, seed, progress) into a program."""
+    monkeypatch.setattr(load(program), "run", run)
 
 
 def test_there_are_stubs():
@@ -60,139 +73,205 @@ def test_rule(stub, rule):
     assert not findings, "\n".join(map(str, findings))
 
 
+# ---- the command line, in this process ----
 @every_stub
 def test_help_shows_every_setting(stub):
-    shown = python(stub.script, "--help")
-    assert shown.returncode == 0, shown.stderr
-    text = " ".join(shown.stdout.partition("options:")[2].split())
-    config = load(stub).Config()
-    for flag, kind, *legal in settings(stub):
-        entry = re.search(rf"{flag}\b.*?default (.*?)(?= --|$)", text)
-        assert entry, f"{flag} is not in --help, or without its default"
-        value = getattr(config, flag[2:].replace("-", "_"))
-        assert entry[1].replace(" ", "") == str(value).replace(" ", ""), f"--help shows another default for {flag}"
-        assert kind is bool or str(legal[0][0]) in entry[0]
+    for program in stub.programs:
+        shown = ended(program, "--help")
+        assert shown.code == 0, shown.err
+        text = " ".join(shown.out.partition("options:")[2].split())
+        for name, kind, _, legal in settings(program):
+            entry = re.search(rf"{flag(name)}\b.*?default (.*?)(?= --|$)", text)
+            assert entry, f"{flag(name)} is not in --help, or without its default"
+            default = str(getattr(load(program).Config, name))
+            assert entry[1].replace(" ", "") == default.replace(" ", ""), entry[0]
+            assert kind is bool or str(legal[0]) in entry[0]
+
+
+def unusable(kind, many, legal):
+    """Words that a setting refuses."""
+    if kind is bool:
+        return ["perhaps"]
+    if kind is str:
+        return ["no-such-choice"]
+    low, high = legal
+    words = ["word", "nan", kind(low - abs(low) - 1), kind(high + abs(high) + 1)]
+    return [*words, "--"] if many else words
 
 
 @every_stub
-def test_quick_run_is_short_and_repeats_bit_for_bit(stub, tmp_path):
-    metrics, seconds = [], []
-    for number, seed in enumerate((0, 0, 1)):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = python(stub.script, "--quick", "--seed", seed, "--json", tmp_path / f"{number}.json")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert done.returncode == 0, done.stderr
-        seconds.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        recorded = json.loads((tmp_path / f"{number}.json").read_text())["metrics"]
-        metrics.append({name: value for name, value in recorded.items() if not name.endswith(contract.TIMING)})
-    assert metrics[0] == metrics[1], "the same seed gave other numbers"
-    assert metrics[0] != metrics[2], "another seed gave the same numbers"
-    assert min(seconds) < 5, f"--quick took {min(seconds):.1f} s of processor time"
+def test_bad_arguments_end_with_2_and_one_line(stub, monkeypatch, tmp_path):
+    for program in stub.programs:
+        replaced(monkeypatch, program, lambda *_: pytest.fail("the run was started"))
+        wrong = [("seed", word, "") for word in ("-1", "one", "--")]
+        wrong += [("no_such_flag", "1", ""), ("json", tmp_path, ""), ("json", "no/such/file", "")]
+        for name, kind, many, legal in settings(program):
+            span = str(list(legal)) if kind in (int, float) else ""
+            wrong += [(name, word, span) for word in unusable(kind, many, legal)]
+        for name, word, span in wrong:
+            done = ended(program, f"{flag(name)}={word}")
+            assert (done.code, done.out) == (2, ""), f"{flag(name)}={word}: {done}"
+            assert len(done.err.splitlines()) == 1, done.err
+            assert flag(name) in done.err
+            assert span in done.err or word == "--", "the legal range is not named"
 
 
 @every_stub
-def test_report_states_every_metric_and_claim(stub):
-    done = python(stub.script, "--quick")
-    for claim in stub.card.claims:
-        if claim.source == "runs":
-            assert re.search(rf"^  {claim.metric}\s", done.stdout, re.M)
-            assert re.search(rf"^(holds|fails)  {re.escape(claim.says)}", done.stdout, re.M)
+def test_divergence_ends_with_1_and_says_where(stub, monkeypatch):
+    def raises(config, seed, progress):
+        raise FloatingPointError("loss is nan at step 12")
+
+    def returns_nan(config, seed, progress):
+        return {"net": {"error": float("nan")}}
+
+    for program in stub.programs:
+        for run, text in ((raises, "loss is nan at step 12"), (returns_nan, "net.error is nan")):
+            replaced(monkeypatch, program, run)
+            done = ended(program)
+            assert (done.code, done.out) == (1, "")
+            assert text in done.err
+            assert len(done.err.splitlines()) == 1, done.err
+
+
+# ---- quick runs, each made once ----
+def numbers(done):
+    """The metrics of a run without its timings."""
+    assert done.code == 0, done.err
+    return {name: v for name, v in done.record["metrics"].items() if not name.endswith(TIMING)}
 
 
 @every_stub
-def test_bad_arguments_end_with_2_and_one_line(stub, tmp_path):
-    def refused(flag, *words):
-        done = python(stub.script, *words, timeout=20)
-        assert done.returncode == 2, f"{words} gave exit code {done.returncode}"
-        assert done.stdout == ""
-        lines = done.stderr.strip().splitlines()
-        assert len(lines) == 1, done.stderr
-        assert flag in lines[0]
-        return lines[0]
-
-    wrong = {"--seed": ["-1", "one"], "--no-such-flag": ["1"]}
-    fields = list(settings(stub))
-    numeric = [(flag, legal[0]) for flag, kind, *legal in fields if kind in (int, float)]
-    for flag, (low, high) in numeric[:2] + numeric[-1:]:  # the tail treats all alike
-        wrong[flag] = ["word", "nan", f"{low - 1}", f"{high + 1}"]
-    for flag in [flag for flag, kind, *_ in fields if kind is str][:1]:
-        wrong[flag] = ["no-such-choice"]
-    for flag, words in wrong.items():
-        for word in words:
-            line = refused(flag, f"{flag}={word}")
-            if flag in dict(numeric):
-                assert str(list(dict(numeric)[flag])) in line, "the legal range is not named"
-    refused("--json", "--json", tmp_path / "no" / "such" / "folder.json")
-    refused("--json", "--json", tmp_path)
+def test_quick_run_repeats_bit_for_bit(stub, quick):
+    """Also from a copied-out folder, with another hash seed, and when the user asks for threads."""
+    here, away = quick(stub.run), quick(stub.run, how=run_away)
+    assert numbers(here) == numbers(away), "the same seed gave other numbers"
+    assert here.record["config"] == away.record["config"]
+    assert numbers(here) != numbers(quick(stub.run, seed=1)), "another seed gave the same numbers"
 
 
 @every_stub
+def test_quick_run_is_short(stub, quick):
+    for program in stub.programs:
+        runs = [quick(program)]
+        runs += [quick(program, seed=1)] if program.kind == "run" else []
+        for run in runs:
+            assert run.code == 0, run.err
+            assert "Warning" not in run.err, run.err
+        seconds = min(run.record["processor_seconds"] for run in runs)
+        assert seconds < QUICK_SECONDS, f"{program.script.name} took {seconds:.1f} s"
+
+
+@every_stub
+def test_runs_alone_with_numpy_only(stub, quick):
+    done = quick(stub.run, how=run_away)
+    assert done.code == 0, done.err
+    assert "holds" not in done.out  # no card beside it: no claims, and no complaint
+
+
+@every_stub
+def test_report_states_every_claim(stub, quick, monkeypatch):
+    for program in stub.programs:
+        claims = [claim for claim in stub.card.claims if claim.source == program.kind]
+        done = quick(program)
+        assert done.code == 0, done.err
+        for claim in claims:
+            assert re.search(rf"^(holds|fails)  {re.escape(claim.says)}$", done.out, re.M)
+        last = done.out.splitlines()[-1]
+        assert not claims or re.match(r"this run: .*; \d+ of \d+ claims hold$", last), last
+
+
+@every_stub
+def test_all_prints_every_metric(stub, quick, monkeypatch):
+    for program in stub.programs:
+        metrics = quick(program).record["metrics"]
+        replaced(monkeypatch, program, lambda *_, metrics=metrics: metrics)
+        printed = ended(program, "--all").out
+        for name in [name for name, value in metrics.items() if not isinstance(value, list)]:
+            assert re.search(rf"^  {re.escape(name)}\s", printed, re.M), f"{name} is not printed"
+
+
+# ---- processes of their own, for a few ----
+@over([stub for stub in STUBS if stub.slug in INTERRUPTED])
 def test_ctrl_c_ends_with_130_and_no_traceback(stub):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    child = subprocess.Popen([sys.executable, stub.script], **pipes)
+    child = subprocess.Popen([sys.executable, "-c", HEEDING, stub.script], **pipes)
     first = child.stderr.readline()  # the first line of progress: training is under way
     assert re.match(r"\s*\d+%", first), first
-    time.sleep(0.3)
+    time.sleep(0.1)
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=30)
     assert child.returncode == 130
     assert "Traceback" not in out + err
 
 
-@every_stub
-def test_divergence_ends_with_1_and_says_where(stub, monkeypatch, capsys):
-    module = load(stub)
-
-    def raises(config, seed, progress=None):
-        raise FloatingPointError("loss is nan at step 12")
-
-    def returns_nan(config, seed, progress=None):
-        return {"error": float("nan")}
-
-    for broken, text in ((raises, "loss is nan at step 12"), (returns_nan, "metric error is nan")):
-        monkeypatch.setattr(module, "run", broken)
-        with pytest.raises(SystemExit) as stopped:
-            module.main([])
-        assert text in str(stopped.value.code)  # a text as exit code goes to stderr and becomes exit code 1
-    assert "Traceback" not in capsys.readouterr().err
+def header(stub):
+    return stub.run.source.partition('"""')[0]
 
 
-@every_stub
-def test_runs_alone_with_numpy_only(stub, tmp_path):
-    shutil.copy(stub.script, tmp_path)
-    for data in stub.folder.glob("data"):
-        shutil.copytree(data, tmp_path / "data")
-    done = python("-I", "-c", NUMPY_ONLY, tmp_path / stub.script.name, "--quick", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert "holds" not in done.stdout  # no card beside it: no claims, and no complaint
-
-
-@every_stub
-def test_picture_scripts_draw_what_the_card_lists(stub, tmp_path):
-    for script in contract.scripts(stub)[1:]:
-        done = python(stub.folder / script, "--quick", "--out", tmp_path / "new", cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-    for picture in stub.card.pictures:
-        with Image.open(tmp_path / "new" / picture.file) as image:
-            assert np.asarray(image.convert("L"), float).std() > 2, f"{picture.file} is blank"
-
-
-@every_stub
+@over(list({header(stub): stub for stub in reversed(STUBS)}.values()))
 def test_runs_under_uv(stub, tmp_path):
+    """For one stub of each header."""
     uv = Path(sys.executable).with_name("uv")
     if not uv.exists():
         pytest.skip("no uv beside this Python")
-    done = subprocess.run([uv, "run", "--quiet", "--no-project", stub.script, "--help"], cwd=tmp_path, check=False,
-                          capture_output=True, text=True)
+    command = [uv, "run", "--quiet", "--no-project", stub.script, "--help"]
+    done = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
     if re.search("Failed to fetch|dns error|Could not connect|error sending request", done.stderr):
         pytest.skip("uv reaches no package index")
     assert done.returncode == 0, done.stderr
     assert "--seed" in done.stdout
 
 
+# ---- pictures, drawn once ----
+@every_stub
+def test_pictures_are_as_the_card_lists_them_and_legible(stub, tmp_path):
+    findings = lint(stub, tmp_path, quick=True)
+    for picture in stub.card.pictures:
+        assert (tmp_path / picture.file).is_file(), f"{picture.file} was not drawn"
+        with Image.open(tmp_path / picture.file) as image:
+            assert np.asarray(image.convert("L"), float).std() > 2, f"{picture.file} is blank"
+    assert stub.slug in contract.FIRST_EDITION or not findings, "\n".join(findings)
+
+
+# ---- on demand: make ends ----
+def limited():
+    resource.setrlimit(resource.RLIMIT_AS, (ENOUGH_MEMORY, ENOUGH_MEMORY))
+
+
+def ends(program):
+    """The flags that put each setting at each of its ends."""
+    for name, kind, many, legal in settings(program):
+        default = getattr(load(program).Config, name)
+        for end in legal:
+            if kind is bool:
+                yield [flag(name) if end else flag(f"no_{name}")]
+            else:
+                yield [flag(name), *[str(end)] * (len(default) if many else 1)]
+
+
+@pytest.mark.ends
+@pytest.mark.parametrize("stub", STUBS, ids=lambda stub: stub.slug)
+def test_each_end_of_each_setting(stub):
+    """It runs, or says in one line why not; one that takes long is left."""
+    wrong = []
+    for program in stub.programs:
+        for words in ends(program):
+            limits = {"timeout": PATIENCE, "preexec_fn": limited}
+            try:
+                done = python(program.script, "--quick", *words, **limits)
+            except subprocess.TimeoutExpired:
+                continue
+            lines = [line for line in done.stderr.splitlines() if not re.match(r"\s*\d+% ", line)]
+            if done.returncode not in (0, 1, 2) or len(lines) > bool(done.returncode):
+                wrong.append(f"{program.script.name} {' '.join(words)}: {lines[-1:]}")
+    assert not wrong, "\n".join(wrong)
+
+
+# ---- the contract itself ----
 def test_every_rule_of_the_spec_names_a_test_that_exists():
     text = (ROOT / "SPEC.md").read_text("utf-8")
-    rows = re.findall(r"^\| (.*) \| (.*) \|$", text.partition("## The rules")[2].partition("\n## ")[0], re.M)[1:]
+    table = text.partition("## The rules")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (.*) \| (.*) \|$", table, re.M)[1:]
     assert len(rows) >= 15
     for rule, guards in rows:
         named = re.findall(r"`(test_\w+\.py)(?:::(\w+))?`(?: (\w+))?", guards)
@@ -201,7 +280,3 @@ def test_every_rule_of_the_spec_names_a_test_that_exists():
             source = (ROOT / "tests" / file).read_text("utf-8")
             assert not function or f"def {function}(" in source, f"{file} has no {function}"
             assert not parameter or parameter in (*contract.RULES, "and"), f"no rule {parameter}"
-
-
-def test_the_tail_is_at_most_70_lines():
-    assert len(contract.canonical("tail").splitlines()) <= 70

@@ -1,4 +1,5 @@
 """The built site in a real headless Chromium."""
+
 import shutil
 import threading
 
@@ -7,11 +8,28 @@ import pytest
 from tools import book
 from tools.catalogue import ROOT, stubs
 
-CHROMIUM = next(filter(None, map(shutil.which, (
-    "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"))), None)
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update"]
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here: apt-get install chromium brings it")
+CHROMIUM = next(
+    filter(
+        None,
+        map(
+            shutil.which, ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+        ),
+    ),
+    None,
+)
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium here: apt-get install chromium brings it"
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,19 +52,36 @@ def chromium():
 
 @pytest.fixture
 def visit(chromium, address):
-    """Open a page at a given width. At the end no complaint, failed request or request to elsewhere may stand."""
+    """Open a page at a given width; at the end no complaint or failed request may stand."""
     complaints, opened = [], []
 
     def visit(path, width=1280, scheme="light"):
         page = chromium.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
         opened.append(page)
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on(
+            "console",
+            lambda said: (
+                complaints.append(said.text) if said.type in ("error", "warning") else None
+            ),
+        )
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("requestfailed", lambda request: complaints.append(f"{request.url} failed"))
-        page.on("request", lambda request: None if request.url.startswith((address, "data:"))
-                else complaints.append(f"{request.url} is elsewhere"))
-        page.on("response", lambda answer: None if answer.ok or answer.status == 304
-                else complaints.append(f"{answer.url}: {answer.status}"))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((address, "data:"))
+                else complaints.append(f"{request.url} is elsewhere")
+            ),
+        )
+        page.on(
+            "response",
+            lambda answer: (
+                None
+                if answer.ok or answer.status == 304
+                else complaints.append(f"{answer.url}: {answer.status}")
+            ),
+        )
         page.goto(f"{address}/{path}", wait_until="networkidle")
         return page
 
@@ -117,7 +152,8 @@ def test_a_phone_need_not_scroll_sideways(visit, path):
 
 
 def test_whoever_prefers_dark_gets_dark(visit):
-    brightness = "getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+    color = "getComputedStyle(document.documentElement).backgroundColor"
+    brightness = f"{color}.match(/\\d+/g).slice(0, 3).map(Number)"
     assert sum(visit("").evaluate(brightness)) > 600
     assert sum(visit("", scheme="dark").evaluate(brightness)) < 200
 

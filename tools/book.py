@@ -85,7 +85,7 @@ def thumbnail(gif, path):
         with Image.open(gif) as image:
             image.seek(image.n_frames - 1)
             frame = image.convert("RGB")
-    except OSError:
+    except (OSError, ValueError, SyntaxError, EOFError):  # what Pillow says of damaged files
         remedy = f"run: python3 -m tools figures {gif.parent.name}"
         raise CatalogueError(f"{shown(gif)} is no picture; {remedy}") from None
     frame.thumbnail((480, 480))

@@ -262,11 +262,17 @@ def book(
 ):
     """Build the site with mdBook into book/html."""
     from tools import book as book_module
+    from tools import pages
 
     html = book_module.build(ROOT)
     out.print(f"open {html / 'index.html'}")
+    wrong = pages.broken(ROOT)
+    for line in wrong:
+        typer.echo(f"left out: {line}", err=True)
     if serve:
         book_module.serve(html, port)
+    if wrong:
+        raise typer.Exit(1)
 
 
 @app.command(epilog=example("new my-problem"))

@@ -203,6 +203,12 @@ def rule_interface(stub):
             yield file, "no run(config, seed, progress)", "tools call it, and nothing else"
 
 
+def defined(body):
+    """The functions, classes and constants among the statements at the top of a program."""
+    nodes = [node for node in body if not isinstance(node, ast.ImportFrom)]
+    return {name for node in nodes for name in names_bound(node)}
+
+
 def names_bound(node):
     """The names that a top-level statement binds."""
     if isinstance(node, ast.ClassDef | ast.FunctionDef):
@@ -228,6 +234,10 @@ def rule_tail(stub):
     source = text_of(stub, stub.script.name)
     if source and TAIL_MARK + source.partition(TAIL_MARK)[2] != canonical("tail"):
         yield stub.script.name, "its end is not the canonical tail", remedy
+    last = source.partition(TAIL_MARK)[0].count("\n")
+    above = [node for node in parsed(stub, stub.script.name).body if node.lineno <= last]
+    for name in sorted(defined(above) & defined(ast.parse(canonical("tail")).body)):
+        yield stub.script.name, f"{name} is a name of the tail too", "call it something else"
     call = f'if __name__ == "__main__":\n    {stub.name}.main(sys.modules[__name__])\n'
     if stub.study and not stub.study.source.endswith(call):
         yield stub.study.script.name, "it does not end with the experiment's main", call.strip()

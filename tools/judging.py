@@ -21,7 +21,7 @@ class Judgement:
     """How one claim fares in the records."""
 
     claim: Claim
-    recorded: bool  # whether there are records of today's code
+    recorded: bool  # whether seeds of today's code ran
     holds: bool
     held: int  # seeds in which it holds
     seeds: int  # seeds that ran, the failed ones included
@@ -45,7 +45,7 @@ def judge(claim, program):
     else:
         low, middle, high = quartiles(values)
         holds = seeds > 0 and held >= (claim.seeds or 1.0) * seeds - 1e-9
-    return Judgement(claim, bool(records), holds, held, seeds, values, middle, low, high)
+    return Judgement(claim, seeds > 0, holds, held, seeds, values, middle, low, high)
 
 
 def passes(claim, value):
@@ -66,7 +66,7 @@ def mean_passes(claim, mean, low, high):
 
 
 def verdict(judgements):
-    """One of catalogue.VERDICTS. Extras never enter it."""
+    """One of schema.VERDICTS. Extras never enter it."""
     judged = [j for j in judgements if j.claim.level != "extra"]
     if not judged or not all(j.recorded for j in judged):
         return "not recorded"

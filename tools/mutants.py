@@ -18,7 +18,7 @@ from rich.console import Console
 from tools import running
 from tools.schema import CatalogueError, Faults, one_line, shown
 
-console = Console(stderr=True, highlight=False, markup=False)
+console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 PATIENCE = 300  # seconds; a fault may make the tests run for ever
 
 

@@ -7,7 +7,7 @@ import fcntl
 import json
 import time
 import warnings
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from tools.catalogue import Program, Stub
 from tools.records import Failure, Record, Results, Verification
 from tools.schema import CatalogueError, one_line, shown
 
-console = Console(stderr=True, highlight=False, markup=False)
+console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ def record(programs, seeds, jobs=None, scheduler=None, fresh=False, timeout=None
     failures = []
     started = set()
     with ExitStack() as stack:
-        for program in programs:
-            _ = program.stub.card  # a stub whose card cannot be read would fail in every run
-            stack.enter_context(locked(program.stub))
+        for stub in dict.fromkeys(program.stub for program in programs):
+            _ = stub.card  # a stub whose card cannot be read would fail in every run
+            stack.enter_context(locked(stub))
         todo = [job for program in programs for job in missing(program, seeds, fresh)]
         if not todo:
             names = ", ".join(shown(program.file) for program in programs)
@@ -103,8 +103,9 @@ def locked(stub):
 
 def missing(program, seeds, fresh):
     """The jobs without a record, or all when `fresh`. CatalogueError for records of other code."""
+    code = program.code_hash  # of before the runs
     old = None if fresh else records.read(program.file)
-    if old and old.code != program.code_hash:
+    if old and old.code != code:
         wrong = f"{shown(program.file)} holds records of other code than today's"
         remedy = "python3 -m tools verify can show that they agree; --fresh replaces them"
         raise CatalogueError(f"{wrong}; {remedy}")
@@ -212,9 +213,12 @@ def local(todo, jobs, timeout):
     pool = ThreadPoolExecutor(jobs or running.usable_cores())
     with bars:
         futures = {pool.submit(run_one, job, bars, timeout): job for job in todo}
+        waiting = set(futures)
         try:
-            for future in as_completed(futures):
-                yield futures[future], *future.result()
+            while waiting:  # with a timeout, so that a signal that another thread got is heard
+                ended, waiting = wait(waiting, 0.5, FIRST_COMPLETED)
+                for future in ended:
+                    yield futures[future], *future.result()
         finally:  # also on Ctrl-C, or when a record cannot be written
             pool.shutdown(wait=False, cancel_futures=True)
             while not all(future.done() for future in futures):
@@ -247,12 +251,12 @@ def on_cluster(todo, address, timeout):
     What a worker could not do for reasons of its own is no failure of the seed.
     """
     client = connected(address)
-    from distributed import as_completed as as_they_end
+    from distributed import as_completed
 
     with client:
         futures = submitted(client, todo, timeout)
         lost = []
-        for future in as_they_end(futures):
+        for future in as_completed(futures):
             job = futures[future]
             try:
                 outcome = future.result()
@@ -268,12 +272,13 @@ def on_cluster(todo, address, timeout):
 def connected(address):
     """A client of the Dask scheduler at an address."""
     try:
-        import distributed
+        from distributed import Client, comm
     except ImportError:
         remedy = "pip install '.[cluster]'"
         raise CatalogueError(f"--scheduler needs dask.distributed: {remedy}") from None
     try:
-        return distributed.Client(address, timeout="10s")
+        comm.resolve_address(address)  # what is no address is told at once
+        return Client(address, timeout="10s")
     except (OSError, ValueError) as error:
         wrong = f"no Dask scheduler at {address}: {one_line(error)}"
         raise CatalogueError(f"{wrong}; start one with: dask scheduler") from None

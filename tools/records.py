@@ -1,6 +1,7 @@
 """Records: one per run, kept in results.json and study.json with the hash of the code that ran."""
 
 import ast
+import contextlib
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ from tools.schema import CatalogueError, Number, Strict, Text, one_line, shown
 
 TAIL_MARK = "# ---- tail: "
 CURVE_POINTS = 101
-TIMING = ("seconds", "per_second")  # ends of the names of metrics that no two runs share
+TIMING = ("_seconds", "_per_second")  # ends of the names of metrics that no two runs share
 
 Setting = Number | str
 
@@ -160,6 +161,7 @@ def write_text(path, text):
             os.chmod(part, path.stat().st_mode)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         wrong = f"cannot write {path}: {error.strerror}"
         raise CatalogueError(f"{wrong}; what was there is untouched") from None

@@ -1,5 +1,7 @@
-"""Tests of world_models_carracing.py: the tracks and the car against slow oracles and cases worked by hand, gradients
-against central differences, CMA-ES on a rotated ellipsoid, driving in a batch against driving alone."""
+"""Tests of world_models_carracing.py: the tracks and the car against slow oracles and cases worked
+by hand, gradients against central differences, CMA-ES on a rotated ellipsoid, driving in a batch
+against driving alone."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -7,9 +9,27 @@ import pytest
 import world_models_carracing as wm
 from world_models_carracing import ARMS, CMAES, MORE_ARMS, POINTS, Adam, Arm, Config, World
 
-TINY = Config(latent=3, hidden_v=5, hidden_m=4, train_tracks=3, test_tracks=2, max_frames=40, drives=6, drive_frames=12,
-              batch_v=16, batch_m=4, window=5, warm_frames=3, dream_frames=3, epochs_v=1, epochs_m=1, population=4,
-              episodes=2, late_episodes=3, averaged=2)
+TINY = Config(
+    latent=3,
+    hidden_v=5,
+    hidden_m=4,
+    train_tracks=3,
+    test_tracks=2,
+    max_frames=40,
+    drives=6,
+    drive_frames=12,
+    batch_v=16,
+    batch_m=4,
+    window=5,
+    warm_frames=3,
+    dream_frames=3,
+    epochs_v=1,
+    epochs_m=1,
+    population=4,
+    episodes=2,
+    late_episodes=3,
+    averaged=2,
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +52,17 @@ def some_nets(seed=0, config=TINY):
     return nets
 
 
-# ---- the world -------------------------------------------------------------------------------------------------------
+# ---- the world -----------------------------------------------------------------------------------
+
 
 def test_tracks_keep_their_promises():
     tracks = wm.make_tracks(Config(), 20, np.random.default_rng(0))
     assert tracks.shape == (20, POINTS, 2)
     step = np.roll(tracks, -1, 1) - tracks
     length = np.hypot(*step.transpose(2, 0, 1))
-    assert (length.max(1) / length.min(1) < 1.1).all()  # equal arcs, chords a little shorter in bends
+    assert (
+        length.max(1) / length.min(1) < 1.1
+    ).all()  # equal arcs, chords a little shorter in bends
     assert 180 < length.sum(1).mean() < 260
     turn = np.angle(np.exp(1j * np.diff(np.arctan2(step[..., 1], step[..., 0]), axis=1)))
     assert (np.abs(turn) / length[:, 1:] < 1 / 4.5).all()  # no bend much tighter than 5 m
@@ -53,18 +76,26 @@ def test_tracks_keep_their_promises():
 
 def test_tracks_of_other_seeds_differ_and_of_the_same_do_not():
     first, again, other = (wm.make_tracks(Config(), 2, np.random.default_rng(s)) for s in (0, 0, 1))
-    assert (first == again).all() and not (first == other).any() and not np.allclose(first[0], first[1])
+    assert (
+        (first == again).all()
+        and not (first == other).any()
+        and not np.allclose(first[0], first[1])
+    )
 
 
 def test_maps_agree_with_a_search_over_all_points(world):
     rng = np.random.default_rng(2)
     track = rng.integers(5, size=400)
-    xy = world.points[track, rng.integers(POINTS, size=400)] + rng.uniform(-7, 7, (400, 2)).astype(np.float32)
+    xy = world.points[track, rng.integers(POINTS, size=400)] + rng.uniform(-7, 7, (400, 2)).astype(
+        np.float32
+    )
     point, far = world.locate(track, xy)
     distance = np.hypot(*(world.points[track] - xy[:, None]).transpose(2, 0, 1))  # (400, P)
     np.testing.assert_allclose(far, distance.min(1), atol=1e-4)
     assert (point == distance.argmin(1)).mean() > 0.99  # ties apart
-    assert world.locate(np.array([0]), np.array([[0.5 - world.origin] * 2]))[1] > wm.LOST  # far from everything
+    assert (
+        world.locate(np.array([0]), np.array([[0.5 - world.origin] * 2]))[1] > wm.LOST
+    )  # far from everything
 
 
 def test_a_view_agrees_with_looking_up_pixel_by_pixel(world):
@@ -75,8 +106,11 @@ def test_a_view_agrees_with_looking_up_pixel_by_pixel(world):
     wrong = 0
     for n, row, column in np.ndindex(8, wm.SIDE, wm.SIDE):
         ahead, left = (24 - row) * 0.75, (15.5 - column) * 0.75
-        place = xy[n] + ahead * np.array([np.cos(heading[n]), np.sin(heading[n])]) \
+        place = (
+            xy[n]
+            + ahead * np.array([np.cos(heading[n]), np.sin(heading[n])])
             + left * np.array([-np.sin(heading[n]), np.cos(heading[n])])
+        )
         distance = np.hypot(*(world.points[track[n]] - place).T)
         seam = distance.argmin() % 20 < 2
         wrong += views[n, row, column] != (0 if distance.min() >= 3 else 204 if seam else 255)
@@ -86,8 +120,12 @@ def test_a_view_agrees_with_looking_up_pixel_by_pixel(world):
 
 def test_the_view_shows_what_is_ahead_above_and_what_is_left_to_the_left():
     circle = a_circle()
-    view = circle.views(np.array([0]), np.array([[30.0, 0.0]]), np.array([np.pi / 2])).reshape(wm.SIDE, wm.SIDE)
-    assert view[24, 15] and view[24, 16] and not view[24, 24] and not view[24, 7]  # on the road, grass 6 m to each side
+    view = circle.views(np.array([0]), np.array([[30.0, 0.0]]), np.array([np.pi / 2])).reshape(
+        wm.SIDE, wm.SIDE
+    )
+    assert (
+        view[24, 15] and view[24, 16] and not view[24, 24] and not view[24, 7]
+    )  # on the road, grass 6 m to each side
     assert view[4, :16].any() and not view[4, 18:].any()  # the road bends away to the left
 
 
@@ -108,8 +146,12 @@ def test_one_step_worked_by_hand():
     speed = 2 + 0.1 * (4 * 0.5 - 0.0064 * 4)
     wheel = 0.1 + (0.5 - 0.1) * 0.1 / 0.25
     new = heading + 0.1 * speed * np.tan(wheel) / 2.5
-    np.testing.assert_allclose([cars["speed"], cars["wheel"], cars["heading"]], [[speed], [wheel], new])
-    np.testing.assert_allclose(cars["xy"], xy + 0.1 * speed * np.stack([np.cos(new), np.sin(new)], 1))
+    np.testing.assert_allclose(
+        [cars["speed"], cars["wheel"], cars["heading"]], [[speed], [wheel], new]
+    )
+    np.testing.assert_allclose(
+        cars["xy"], xy + 0.1 * speed * np.stack([np.cos(new), np.sin(new)], 1)
+    )
     assert not done and cars["score"][0] == pytest.approx(10 - 0.4) and cars["visited"].sum() == 1
     circle.step(cars, np.array([[0.0, 0.0]]))
     assert cars["score"][0] == pytest.approx(10 - 0.8)  # the same tile pays once
@@ -139,7 +181,9 @@ def test_an_episode_ends_when_lost_or_out_of_time_or_complete():
     cars["frames"][1] = TINY.max_frames - 1
     cars["visited"][2, 1:] = True
     assert circle.step(cars, np.zeros((4, 2))).tolist() == [True, True, True, False]
-    assert cars["visited"][0].sum() == 0 and cars["visited"][2].all()  # no tile counts 10 m off the road
+    assert (
+        cars["visited"][0].sum() == 0 and cars["visited"][2].all()
+    )  # no tile counts 10 m off the road
 
 
 def test_a_tile_counts_within_four_metres():
@@ -154,11 +198,14 @@ def test_the_scripted_driver_finishes():
     world = World(Config(), wm.make_tracks(Config(), 10, np.random.default_rng(5)))
     world.config = replace(Config(), train_tracks=4, test_tracks=6, episodes=2, late_episodes=2)
     score, tiles, frames = wm.examine_scripted(world)
-    assert score.shape == (6,) and (tiles == 1).all() and (score > 850).all() and (frames < 350).all()
+    assert (
+        score.shape == (6,) and (tiles == 1).all() and (score > 850).all() and (frames < 350).all()
+    )
     np.testing.assert_allclose(score, 1000 - 0.4 * frames)
 
 
-# ---- gradients -------------------------------------------------------------------------------------------------------
+# ---- gradients -----------------------------------------------------------------------------------
+
 
 def check_gradients(net, objective, grads, rng):
     """The relative error of each array's gradient, on up to 60 of its entries, is at most 1e-6."""
@@ -181,7 +228,10 @@ def check_gradients(net, objective, grads, rng):
 @pytest.mark.parametrize("free_bits", [0.0, 0.5])
 def test_gradient_of_v_with_reparameterisation_and_free_bits(free_bits):
     rng = np.random.default_rng(0)
-    v = {name: a.astype(float) + 0.1 * rng.standard_normal(a.shape) for name, a in wm.make_v(TINY, rng).items()}
+    v = {
+        name: a.astype(float) + 0.1 * rng.standard_normal(a.shape)
+        for name, a in wm.make_v(TINY, rng).items()
+    }
     x, noise = rng.random((6, wm.SIDE**2)), rng.standard_normal((6, 3))
     _, grads, _, kl = wm.v_gradients(v, x, noise, free_bits)
     assert free_bits == 0 or 0 < (kl > free_bits).sum() < 3  # both sides of the free bits are there
@@ -205,8 +255,10 @@ def test_loss_of_v_against_its_definition():
 @pytest.mark.parametrize("components", [1, 5])
 def test_gradient_of_m_through_time(components):
     rng = np.random.default_rng(2)
-    m = {name: 3 * a.astype(float) + 0.1 * rng.standard_normal(a.shape)
-         for name, a in wm.make_m(replace(TINY, components=components), rng).items()}
+    m = {
+        name: 3 * a.astype(float) + 0.1 * rng.standard_normal(a.shape)
+        for name, a in wm.make_m(replace(TINY, components=components), rng).items()
+    }
     x, target = rng.standard_normal((7, 4, 5)), rng.standard_normal((7, 4, 3))
     weight, (h, c) = rng.random((7, 4)), rng.standard_normal((2, 4, 4))
     _, grads, *_ = wm.m_gradients(m, x, target, weight, h, c)
@@ -215,7 +267,9 @@ def test_gradient_of_m_through_time(components):
 
 def test_log_deviations_are_clamped_and_get_no_gradient_there():
     raw = np.array([[[-9.0, 0.0, 9.0]]])
-    loss, to_out = wm.nll_of((np.zeros((1, 1, 3)), np.zeros((1, 1, 3)), raw), np.zeros((1, 1)), np.ones(1))
+    loss, to_out = wm.nll_of(
+        (np.zeros((1, 1, 3)), np.zeros((1, 1, 3)), raw), np.zeros((1, 1)), np.ones(1)
+    )
     assert to_out[0, 0, 2, 0] == 0 and to_out[0, 0, 2, 2] == 0 and to_out[0, 0, 2, 1] != 0
     density = np.mean(np.exp([5.0, 0.0, -2.0])) / np.sqrt(2 * np.pi)
     assert loss == pytest.approx(-np.log(density))
@@ -228,8 +282,11 @@ def test_lstm_step_by_hand():
 
     def s(x):
         return 1 / (1 + np.exp(-x))
+
     by_hand = s(2.05) * -0.3 + s(1.05) * np.tanh(0.55)
-    assert c[0, 0] == pytest.approx(by_hand) and h[0, 0] == pytest.approx(s(3.05) * np.tanh(by_hand))
+    assert c[0, 0] == pytest.approx(by_hand) and h[0, 0] == pytest.approx(
+        s(3.05) * np.tanh(by_hand)
+    )
 
 
 def test_forget_gates_start_open():
@@ -254,7 +311,8 @@ def test_adam_by_hand():
         adam.step({"w": np.array([np.nan, 0])}, 0.1)
 
 
-# ---- CMA-ES ----------------------------------------------------------------------------------------------------------
+# ---- CMA-ES --------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_cmaes_solves_a_rotated_ellipsoid(seed):
@@ -289,7 +347,9 @@ def test_cmaes_first_generation_by_hand():
     expected = np.sqrt(3) * (1 - 1 / 12 + 1 / 189)
     d_s = 1 + c_s + 2 * max(0, np.sqrt((eff - 1) / 4) - 1)
     np.testing.assert_allclose(search.p_s, p_s)
-    np.testing.assert_allclose(search.sigma, before * np.exp(c_s / d_s * (np.linalg.norm(p_s) / expected - 1)))
+    np.testing.assert_allclose(
+        search.sigma, before * np.exp(c_s / d_s * (np.linalg.norm(p_s) / expected - 1))
+    )
     np.testing.assert_allclose(search.C, new)
     np.testing.assert_allclose(search.basis * search.scales**2 @ search.basis.T, new, atol=1e-12)
 
@@ -301,16 +361,27 @@ def test_the_evolution_path_is_whitened_by_the_root_of_the_covariance():
         values, axes = np.linalg.eigh(search.C)
         search.tell(((search.ask() - 3) ** 2 * [1, 10, 100, 1000]).sum(1) + rng.random(8))
         white = axes / np.sqrt(values) @ axes.T @ (search.mean - mean) / sigma
-        expected = (1 - search.c_s) * before + np.sqrt(search.c_s * (2 - search.c_s) * search.eff) * white
+        expected = (1 - search.c_s) * before + np.sqrt(
+            search.c_s * (2 - search.c_s) * search.eff
+        ) * white
         np.testing.assert_allclose(search.p_s, expected, atol=1e-9)
     assert values.max() > 1.5 * values.min()
 
 
-# ---- C and the drive ------------------------------------------------------------------------------------------------
+# ---- C and the drive -----------------------------------------------------------------------------
+
 
 def test_sizes_of_the_arms():
     sizes = {name: arm.size(Config()) for name, arm in (ARMS | MORE_ARMS).items()}
-    assert sizes == {"v": 34, "v_hidden": 154, "v_raw": 162, "v_m": 162, "h_only": 130, "v_stack": 130, "blind": 2}
+    assert sizes == {
+        "v": 34,
+        "v_hidden": 154,
+        "v_raw": 162,
+        "v_m": 162,
+        "h_only": 130,
+        "v_stack": 130,
+        "blind": 2,
+    }
 
 
 @pytest.mark.parametrize("hidden", [0, 2])
@@ -341,21 +412,31 @@ def test_the_search_starts_with_a_foot_on_the_gas():
 def log_of(seen):
     def watch(frame, ids, cars, view, z, h, action):
         seen.append((ids.copy(), z.copy(), h.copy(), action.copy(), view.copy()))
+
     return watch
 
 
 def test_a_drive_in_company_is_the_drive_alone(world):
     nets, rng = some_nets(), np.random.default_rng(4)
-    crews = [(arm, rng.standard_normal((3, arm.size(TINY)))) for arm in (*ARMS.values(), *MORE_ARMS.values())]
+    crews = [
+        (arm, rng.standard_normal((3, arm.size(TINY))))
+        for arm in (*ARMS.values(), *MORE_ARMS.values())
+    ]
     track, point = np.array([0, 3]), np.array([10, 200])
     together = wm.drive(world, nets, crews, track, point, watch=log_of(seen := []))
     for crew, ((arm, theta), result) in enumerate(zip(crews, together)):
         assert result.shape == (3, 3, 2)
-        alone, = wm.drive(world, nets, [(arm, theta[1:2])], track[1:], point[1:], watch=log_of(single := []))
+        (alone,) = wm.drive(
+            world, nets, [(arm, theta[1:2])], track[1:], point[1:], watch=log_of(single := [])
+        )
         np.testing.assert_allclose(alone[:, 0, 0], result[:, 1, 1], rtol=1e-6)
-        actions = [action[ids == 6 * crew + 3] for ids, _, _, action, _ in seen[:len(single)]]
-        np.testing.assert_allclose(np.concatenate(actions), np.concatenate([entry[3] for entry in single]), atol=1e-3)
-    assert len(np.unique(np.concatenate([r[2].ravel() for r in together]))) > 3  # they end at different frames
+        actions = [action[ids == 6 * crew + 3] for ids, _, _, action, _ in seen[: len(single)]]
+        np.testing.assert_allclose(
+            np.concatenate(actions), np.concatenate([entry[3] for entry in single]), atol=1e-3
+        )
+    assert (
+        len(np.unique(np.concatenate([r[2].ravel() for r in together]))) > 3
+    )  # they end at different frames
 
 
 def test_memory_is_blank_at_the_start_and_reads_the_actions_that_were_taken(world):
@@ -369,7 +450,9 @@ def test_memory_is_blank_at_the_start_and_reads_the_actions_that_were_taken(worl
         mu = wm.encode(nets["v"], view / np.float32(255))[0]
         np.testing.assert_allclose(z, (mu - nets["z_mean"]) / nets["z_std"], rtol=1e-4, atol=1e-5)
         f = np.concatenate([z, (felt - nets["m_mean"]) / nets["m_std"]], 1)
-        np.testing.assert_allclose(action, np.clip(wm.act(ARMS["v_m"], theta, f) + 0.9, -1, 1), atol=1e-5)
+        np.testing.assert_allclose(
+            action, np.clip(wm.act(ARMS["v_m"], theta, f) + 0.9, -1, 1), atol=1e-5
+        )
         h, c, _ = wm.lstm(nets["m"], np.concatenate([z, action], 1), h, c)
     assert len(seen) == 6 and (np.abs(seen[3][3]) <= 1).all()
 
@@ -377,7 +460,9 @@ def test_memory_is_blank_at_the_start_and_reads_the_actions_that_were_taken(worl
 def test_the_untrained_memory_is_another_one_and_a_stack_holds_the_last_frames(world):
     nets, theta, where = some_nets(), np.random.default_rng(6), (np.array([1]), np.array([0]))
     theta = theta.standard_normal((1, ARMS["v_m"].size(TINY)))
-    trained, raw = (wm.drive(world, nets, [(ARMS[name], theta)], *where) for name in ("v_m", "v_raw"))
+    trained, raw = (
+        wm.drive(world, nets, [(ARMS[name], theta)], *where) for name in ("v_m", "v_raw")
+    )
     assert not np.allclose(trained, raw)
     nets["raw"] = nets["m"]
     nets |= {"raw_mean": nets["m_mean"], "raw_std": nets["m_std"]}
@@ -390,30 +475,44 @@ def test_the_untrained_memory_is_another_one_and_a_stack_holds_the_last_frames(w
 
 
 def test_patience_charges_the_rest_of_the_time(world):
-    nets, theta = some_nets(), np.array([[0.0, -5.0]])  # a foot on the brake: one tile, then nothing
+    nets, theta = (
+        some_nets(),
+        np.array([[0.0, -5.0]]),
+    )  # a foot on the brake: one tile, then nothing
     where = np.array([0]), np.array([0])
-    patient, = wm.drive(world, nets, [(MORE_ARMS["blind"], theta)], *where)
-    hasty, = wm.drive(world, nets, [(MORE_ARMS["blind"], theta)], *where, patience=9)
+    (patient,) = wm.drive(world, nets, [(MORE_ARMS["blind"], theta)], *where)
+    (hasty,) = wm.drive(world, nets, [(MORE_ARMS["blind"], theta)], *where, patience=9)
     assert patient[2, 0, 0] == TINY.max_frames and hasty[2, 0, 0] == 10
-    assert patient[0, 0, 0] == pytest.approx(hasty[0, 0, 0]) == pytest.approx(10 - 0.4 * TINY.max_frames)
+    assert (
+        patient[0, 0, 0]
+        == pytest.approx(hasty[0, 0, 0])
+        == pytest.approx(10 - 0.4 * TINY.max_frames)
+    )
 
 
-# ---- data, training, evaluation --------------------------------------------------------------------------------------
+# ---- data, training, evaluation ------------------------------------------------------------------
+
 
 def test_collected_drives_are_whole_and_on_the_right_tracks(world, monkeypatch):
     nets, theta = some_nets(), np.zeros((6, 2))
     asked, original = [], wm.drive
     monkeypatch.setattr(wm, "drive", lambda *a, **k: (asked.append(a[3]), original(*a, **k))[1])
     for unseen, legal in ((False, range(3)), (True, range(3, 5))):
-        views, actions, length, reward = wm.collect(world, nets, MORE_ARMS["blind"], theta, np.random.default_rng(1),
-                                                    unseen)
+        views, actions, length, reward = wm.collect(
+            world, nets, MORE_ARMS["blind"], theta, np.random.default_rng(1), unseen
+        )
         assert set(asked[-1].ravel()) <= set(legal)
         real = np.arange(TINY.drive_frames) < length[:, None]
         assert views[real].any(1).all() and not views[~real].any() and (length > 4).all()
         assert actions[real].std() > 0.05 and (np.abs(actions) <= 1).all()
         paid = reward[real[:, 1:]]
-        assert reward.shape == (6, TINY.drive_frames - 1) and (reward[:, 0] > 9).all()  # the first tile, at once
-        assert np.isclose(paid[:, None], [-0.4, 9.6], atol=1e-5).any(1).all() and (paid < 0).mean() > 0.3
+        assert (
+            reward.shape == (6, TINY.drive_frames - 1) and (reward[:, 0] > 9).all()
+        )  # the first tile, at once
+        assert (
+            np.isclose(paid[:, None], [-0.4, 9.6], atol=1e-5).any(1).all()
+            and (paid < 0).mean() > 0.3
+        )
 
 
 def test_noise_is_low_passed_with_a_strength_per_episode():
@@ -425,7 +524,9 @@ def test_noise_is_low_passed_with_a_strength_per_episode():
 
 def test_nothing_trains_on_a_test_track(monkeypatch):
     driven, original = [], wm.drive
-    monkeypatch.setattr(wm, "drive", lambda *a, **k: (driven.append(np.ravel(a[3])), original(*a, **k))[1])
+    monkeypatch.setattr(
+        wm, "drive", lambda *a, **k: (driven.append(np.ravel(a[3])), original(*a, **k))[1]
+    )
     config = replace(TINY, generations=2, scout_generations=1)
     world, nets, searches, data = wm.train(config, 0, ARMS)
     assert np.concatenate(driven).max() < 3 and len(data[2]) == 12
@@ -436,14 +537,28 @@ def test_nothing_trains_on_a_test_track(monkeypatch):
 
 def test_all_arms_drive_the_same_tracks_and_new_ones_each_generation(world, monkeypatch):
     driven, original = [], wm.drive
-    monkeypatch.setattr(wm, "drive", lambda *a, **k: (driven.append((a[3], a[4], len(a[2]))), original(*a, **k))[1])
+    monkeypatch.setattr(
+        wm, "drive", lambda *a, **k: (driven.append((a[3], a[4], len(a[2]))), original(*a, **k))[1]
+    )
     rngs = [np.random.default_rng(s) for s in range(5)]
     means = []
-    found = wm.evolve(TINY, world, some_nets(), list(ARMS.values()), 3, rngs[:4], rngs[4],
-                      lambda generation, searches, results: means.append(searches[3].mean.copy()))
+    found = wm.evolve(
+        TINY,
+        world,
+        some_nets(),
+        list(ARMS.values()),
+        3,
+        rngs[:4],
+        rngs[4],
+        lambda generation, searches, results: means.append(searches[3].mean.copy()),
+    )
     np.testing.assert_allclose(found[3].answer, (means[1] + means[2]) / 2)
-    assert [n for _, _, n in driven] == [4] * 3 and len({tuple(point) for _, point, _ in driven}) == 3
-    assert [len(set(track)) for track, _, _ in driven] == [2, 2, 3] and [s.generation for s in found] == [3] * 4
+    assert [n for _, _, n in driven] == [4] * 3 and len(
+        {tuple(point) for _, point, _ in driven}
+    ) == 3
+    assert [len(set(track)) for track, _, _ in driven] == [2, 2, 3] and [
+        s.generation for s in found
+    ] == [3] * 4
 
 
 def test_training_lowers_the_losses(world):
@@ -453,19 +568,38 @@ def test_training_lowers_the_losses(world):
     real = np.arange(config.drive_frames) < length[:, None]
     wm.train_v(config, nets["v"], views[real], rng, lambda epoch, loss: losses["v"].append(loss))
     mu, deviation = wm.latents(nets, views)
-    wm.train_m(config, nets["m"], mu, deviation, actions, length, rng, lambda epoch, loss: losses["m"].append(loss))
-    assert np.mean(losses["v"][-5:]) < 0.7 * losses["v"][0] and np.mean(losses["m"][-5:]) < losses["m"][0] - 0.3
+    wm.train_m(
+        config,
+        nets["m"],
+        mu,
+        deviation,
+        actions,
+        length,
+        rng,
+        lambda epoch, loss: losses["m"].append(loss),
+    )
+    assert (
+        np.mean(losses["v"][-5:]) < 0.7 * losses["v"][0]
+        and np.mean(losses["m"][-5:]) < losses["m"][0] - 0.3
+    )
 
 
 def test_m_starts_each_episode_blank_and_skips_what_is_not_real(monkeypatch):
     seen, original = [], wm.m_gradients
     monkeypatch.setattr(wm, "m_gradients", lambda *a: (seen.append(a), original(*a))[1])
     rng, length = np.random.default_rng(0), np.array([12, 3, 7, 12])
-    mu, actions = rng.standard_normal((4, 12, 3)).astype(np.float32), np.zeros((4, 12, 2), np.float32)
+    mu, actions = (
+        rng.standard_normal((4, 12, 3)).astype(np.float32),
+        np.zeros((4, 12, 2), np.float32),
+    )
     wm.train_m(TINY, wm.make_m(TINY, rng), mu, 0 * mu, actions, length, rng)
     assert [a[1].shape[:2] for a in seen] == [(5, 4), (5, 3), (1, 2)]
     assert not seen[0][5].any() and seen[1][5].any()
-    assert [int((a[3] > 0).sum()) for a in seen] == [5 + 2 + 5 + 5, 5 + 1 + 5, 1 + 1]  # all that have a next one
+    assert [int((a[3] > 0).sum()) for a in seen] == [
+        5 + 2 + 5 + 5,
+        5 + 1 + 5,
+        1 + 1,
+    ]  # all that have a next one
     np.testing.assert_allclose([a[3].sum() for a in seen], 1, rtol=1e-5)
     rows = seen[0][1][0, :, :3]
     for k in range(4):  # the target is the next z of the same episode
@@ -477,7 +611,9 @@ def test_paired_p_of_extremes():
     rng = np.random.default_rng(0)
     assert wm.paired_p(np.ones(100), rng) == pytest.approx(1 / 20_001)
     assert wm.paired_p(np.array([1.0, -1.0] * 50), rng) == 1
-    assert wm.paired_p(np.array([1.0, 1.0]), rng) == pytest.approx(0.5, abs=0.02)  # two of four sign patterns
+    assert wm.paired_p(np.array([1.0, 1.0]), rng) == pytest.approx(
+        0.5, abs=0.02
+    )  # two of four sign patterns
 
 
 def test_scores_of_m_against_closed_forms():
@@ -485,8 +621,12 @@ def test_scores_of_m_against_closed_forms():
     m = {name: 0 * a for name, a in wm.make_m(replace(TINY, components=1), rng).items()}
     z, length = rng.standard_normal((3, 9, 3)).astype(np.float32), np.array([9, 4, 1])
     real = np.concatenate([z[0, 1:], z[1, 1:4]])
-    expected = (0.5 * real**2 + 0.5 * np.log(2 * np.pi)).sum(1).mean()  # all weights 0: a standard normal
-    assert wm.model_nll(m, z, np.zeros((3, 9, 2), np.float32), length) == pytest.approx(expected, rel=1e-5)
+    expected = (
+        (0.5 * real**2 + 0.5 * np.log(2 * np.pi)).sum(1).mean()
+    )  # all weights 0: a standard normal
+    assert wm.model_nll(m, z, np.zeros((3, 9, 2), np.float32), length) == pytest.approx(
+        expected, rel=1e-5
+    )
     steps = np.concatenate([np.diff(z[0], axis=0), np.diff(z[1, :4], axis=0)])
     variance = (steps**2).mean(0)
     expected = (0.5 + 0.5 * np.log(2 * np.pi * variance)).sum()
@@ -513,22 +653,27 @@ def test_a_dream_sees_real_frames_first_and_then_only_itself():
     np.testing.assert_allclose(out[:, 0], (share * mean).sum(-1), atol=1e-6)
 
 
-# ---- the study: dreams and the ring ----------------------------------------------------------------------------------
+# ---- the study: dreams and the ring --------------------------------------------------------------
+
 
 def some_drives(world, nets, drives=40):
     rng = np.random.default_rng(2)
-    return wm.collect(world, nets, ARMS["v_m"], rng.standard_normal((drives, ARMS["v_m"].size(TINY))), rng)
+    return wm.collect(
+        world, nets, ARMS["v_m"], rng.standard_normal((drives, ARMS["v_m"].size(TINY))), rng
+    )
 
 
 @pytest.fixture
 def short(monkeypatch):
-    """Half of the drives are cut as if the car had been lost in frame 4, so that there is an end to learn."""
+    """Half of the drives are cut as if the car had been lost in frame 4, so that there is an end to
+    learn."""
     original = wm.collect
 
     def cut(*args, **kwargs):
         views, actions, length, reward = original(*args, **kwargs)
         length[::2] = 5
         return views, actions, length, reward
+
     monkeypatch.setattr(wm, "collect", cut)
 
 
@@ -551,8 +696,13 @@ def test_what_m_remembers_is_read_off_by_regression(world, short):
     np.testing.assert_allclose(nets["m_mean"], h.mean(0), atol=1e-6)
     x = np.append((h - h.mean(0)) / (h.std(0) + 1e-3), np.ones((len(h), 1)), 1)
     assert sum(over) >= 20
-    for weights, slope in ((pays, x.T @ (paid - x @ pays)), (ends, x.T @ (over - 1 / (1 + np.exp(-x @ ends))))):
-        np.testing.assert_allclose(slope, weights, atol=0.02)  # the optimum: the slope of the fit is that of the ridge
+    for weights, slope in (
+        (pays, x.T @ (paid - x @ pays)),
+        (ends, x.T @ (over - 1 / (1 + np.exp(-x @ ends)))),
+    ):
+        np.testing.assert_allclose(
+            slope, weights, atol=0.02
+        )  # the optimum: the slope of the fit is that of the ridge
 
 
 def test_samples_of_a_mixture_have_its_shares_means_and_spreads():
@@ -579,14 +729,17 @@ def test_a_dream_by_hand():
     found = wm.dreamt_return(config, nets, ARMS["v_m"], theta, past, np.random.default_rng(5))
     dice = np.random.default_rng(5)
     moments = dice.integers(7, size=2)
-    luck = [(dice.random((2, 3), np.float32), dice.standard_normal((2, 3), np.float32)) for _ in range(3)]
+    luck = [
+        (dice.random((2, 3), np.float32), dice.standard_normal((2, 3), np.float32))
+        for _ in range(3)
+    ]
     for p in range(3):
         for e in range(2):
             h, c, total, alive = past[0][moments[e]], past[1][moments[e]], 0.0, 1.0
             for uniform, normal in luck:
                 z = wm.sample(wm.mixture(nets["m"], h, 3), 1.5, uniform[e], normal[e])
                 f = np.concatenate([z, (h - nets["m_mean"]) / nets["m_std"]])
-                action = wm.act(ARMS["v_m"], theta[p:p + 1], f[None].astype(np.float32))[0]
+                action = wm.act(ARMS["v_m"], theta[p : p + 1], f[None].astype(np.float32))[0]
                 x = np.concatenate([z, action]).astype(np.float32)
                 h, c = (part[0] for part in wm.lstm(nets["m"], x[None], h[None], c[None])[:2])
                 f = np.append((h - nets["m_mean"]) / nets["m_std"], 1)
@@ -597,15 +750,23 @@ def test_a_dream_by_hand():
 
 def test_school_drives_only_to_collect_and_only_on_training_tracks(world, monkeypatch):
     driven, original = [], wm.drive
-    monkeypatch.setattr(wm, "drive", lambda *a, **k: (driven.append((a[3], len(a[2][0][1]))), original(*a, **k))[1])
+    monkeypatch.setattr(
+        wm, "drive", lambda *a, **k: (driven.append((a[3], len(a[2][0][1]))), original(*a, **k))[1]
+    )
     nets = some_nets()
     config = replace(TINY, school_rounds=3, school_generations=2, school_frames=4, school_dreams=2)
     data = some_drives(world, nets, 6)
     before = nets["m"]["step"].copy()
     driven.clear()
     drivers, promised, seen = zip(*wm.school(config, world, nets, data, np.random.default_rng(0)))
-    assert [n for _, n in driven] == [config.drives] * 2 and max(track.max() for track, _ in driven) < 3
-    assert len(drivers) == 3 and np.isfinite(promised).all() and not np.allclose(before, nets["m"]["step"])
+    assert [n for _, n in driven] == [config.drives] * 2 and max(
+        track.max() for track, _ in driven
+    ) < 3
+    assert (
+        len(drivers) == 3
+        and np.isfinite(promised).all()
+        and not np.allclose(before, nets["m"]["step"])
+    )
     assert seen[0] == data[2].sum() < seen[1] < seen[2]
     assert drivers[0].any() and not np.allclose(drivers[0], drivers[2])
 
@@ -620,7 +781,9 @@ def test_the_ring_against_a_slow_oracle():
     phi = np.arange(256) / 256
     r = 8 + 1.4 * np.cos(4 * np.pi * phi + 0.7) + 0.6 * np.cos(6 * np.pi * phi + 1.9)
     line = [(a * np.cos(2 * np.pi * s), a * np.sin(2 * np.pi * s)) for a, s in zip(r, phi)]
-    assert sum(np.hypot(*np.subtract(line[i - 1], line[i])) for i in range(256)) == pytest.approx(52.37, abs=0.01)
+    assert sum(np.hypot(*np.subtract(line[i - 1], line[i])) for i in range(256)) == pytest.approx(
+        52.37, abs=0.01
+    )
     for n in range(6):
         (x, y), v, at, score = line[40], 0.0, 40, 0.0
         theta = np.arctan2(line[41][1] - y, line[41][0] - x)
@@ -661,7 +824,9 @@ def test_on_the_ring_the_road_is_white_and_the_car_heads_up():
                 place = xy + ahead * np.array([np.cos(heading), np.sin(heading)])
                 place += left * np.array([-np.sin(heading), np.cos(heading)])
                 wrong += (view[row, column] > 0) != (np.hypot(*(ring.line - place).T).min() < 1.4)
-        assert wrong < 12 and view[7:9, 7:9].all() and 0.2 < (view > 0).mean() < 0.6  # cells of 0.12 m blur the edge
+        assert (
+            wrong < 12 and view[7:9, 7:9].all() and 0.2 < (view > 0).mean() < 0.6
+        )  # cells of 0.12 m blur the edge
 
 
 def test_a_constant_action_gets_a_seventh_of_the_way_round_the_ring():
@@ -674,7 +839,9 @@ def test_one_start_can_be_driven_with_closed_eyes_and_others_cannot():
     config = replace(TINY, ring_generations=4)
     found, again = wm.ring_drivers(config, 0), wm.ring_drivers(config, 0)
     assert found["ring_closed_eyes"] == pytest.approx(found["ring_v_m"], abs=1e-4)
-    assert found["ring_closed_eyes_elsewhere"] != pytest.approx(found["ring_v_m_elsewhere"], abs=1e-2)
+    assert found["ring_closed_eyes_elsewhere"] != pytest.approx(
+        found["ring_v_m_elsewhere"], abs=1e-2
+    )
     assert found.pop("ring_seconds") > 0 and again.pop("ring_seconds") > 0 and found == again
     assert found["ring_naive"] != found["ring_v_m"] != found["ring_v"]
 
@@ -692,8 +859,18 @@ def test_the_naive_driver_reads_nets_that_learned_nothing(monkeypatch):
 
 
 def test_a_quick_study_reports_the_dreams_round_by_round_and_every_ring():
-    config = replace(TINY, generations=2, scout_generations=1, schools=2, school_rounds=2, school_generations=1,
-                     school_frames=4, school_dreams=2, rings=2, ring_generations=1)
+    config = replace(
+        TINY,
+        generations=2,
+        scout_generations=1,
+        schools=2,
+        school_rounds=2,
+        school_generations=1,
+        school_frames=4,
+        school_dreams=2,
+        rings=2,
+        ring_generations=1,
+    )
     found = wm.study(config, 0)
     for k in range(2):
         for name in ("score", "sd", "tiles", "promised", "paid", "frames_seen", "scripted"):
@@ -707,12 +884,21 @@ def test_quick_run_reports_what_the_claims_need_and_another_seed_gives_other_num
     first, again, other = (wm.run(config, seed) for seed in (0, 0, 1))
     timing = {name for name in first if name.endswith("_per_second")}
     assert timing == {"env_steps_per_second"}
-    assert {k: v for k, v in first.items() if k not in timing} == {k: v for k, v in again.items() if k not in timing}
+    assert {k: v for k, v in first.items() if k not in timing} == {
+        k: v for k, v in again.items() if k not in timing
+    }
     assert first["v_score"] != other["v_score"]
 
 
-@pytest.mark.parametrize("wrong", [{"batch_v": 100_000}, {"warm_frames": 150, "dream_frames": 20}, {"episodes": 65},
-                                   {"late_episodes": 65}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"batch_v": 100_000},
+        {"warm_frames": 150, "dream_frames": 20},
+        {"episodes": 65},
+        {"late_episodes": 65},
+    ],
+)
 def test_settings_that_do_not_fit_together_are_refused(wrong):
     with pytest.raises(ValueError):
         Config(**wrong)
