@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy"]
+# dependencies = ["numpy>=1.26"]
 # ///
 """Flip-flop: a controller that is never told the right answer learns to latch an event, through a
 learned world model.

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib", "pillow"]
+# dependencies = ["numpy>=1.26", "matplotlib", "pillow"]
 # ///
 """The animation: one endless stream of events passes by while the net grows up, in time lapse.
 

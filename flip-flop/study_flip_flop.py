@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy"]
+# dependencies = ["numpy>=1.26"]
 # ///
 """The study of the flip-flop: the paper's numbers of runs in both regimes, and every ablation.
 

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib", "pillow"]
+# dependencies = ["numpy>=1.26", "matplotlib", "pillow"]
 # ///
 """Draw the animation of levin-add-positions: guessed programs, then the simplest of study.json
 writing the ramp."""

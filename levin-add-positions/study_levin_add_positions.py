@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy"]
+# dependencies = ["numpy>=1.26"]
 # ///
 """The study of adding positions: as many programs as in the paper, and other ways to limit time.
 

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy"]
+# dependencies = ["numpy>=1.26"]
 # ///
 """Counting inputs: guess short, fast programs that write the weights, and three examples teach a
 net to count.

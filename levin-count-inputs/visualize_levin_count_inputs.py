@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib"]
+# dependencies = ["numpy>=1.26", "matplotlib"]
 # ///
 """Draw the figures of levin-count-inputs into viz/. The waiting times over seeds come from
 results.json."""

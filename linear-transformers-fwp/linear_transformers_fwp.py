@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy"]
+# dependencies = ["numpy>=1.26"]
 # ///
 """Linear attention is a fast weight programmer: its memory has a size, and a delta rule lets it
 change its mind.

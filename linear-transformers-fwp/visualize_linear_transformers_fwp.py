@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib"]
+# dependencies = ["numpy>=1.26", "matplotlib"]
 # ///
 """The pictures of linear transformers as fast weights: capacity, changing values, identity,
 ablations, recall, cost."""

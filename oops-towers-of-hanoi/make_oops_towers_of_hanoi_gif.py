@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib", "pillow"]
+# dependencies = ["numpy>=1.26", "matplotlib", "pillow"]
 # ///
 """Draw the animation of oops-towers-of-hanoi: the tree of prefixes as time doubles, then the
 program at work."""

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy"]
+# dependencies = ["numpy>=1.26"]
 # ///
 """OOPS: a program searcher learns to write 1^n 2^n, and then finds one recursive program for every
 Tower of Hanoi.

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib", "pillow"]
+# dependencies = ["numpy>=2", "matplotlib", "pillow"]
 # ///
 """Draw the animation of pipe-6-bit-parity: the chessboard fills in while the top of the prototype
 tree takes sides."""

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy"]
+# dependencies = ["numpy>=2"]
 # ///
 """PIPE writes 6-bit parity: a tree of probability vectors, led by counts of wrong rows, finds a
 program.

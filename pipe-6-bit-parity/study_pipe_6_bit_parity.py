@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy"]
+# dependencies = ["numpy>=2"]
 # ///
 """The study of PIPE on parity: many runs of the paper's single tree, rivals and changes.
 

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib"]
+# dependencies = ["numpy>=2", "matplotlib"]
 # ///
 """Draw the figures of pipe-6-bit-parity into viz/: one run, and the statistics of study.json."""
 

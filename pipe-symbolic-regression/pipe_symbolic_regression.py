@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy"]
+# dependencies = ["numpy>=1.26"]
 # ///
 """PIPE: a tree of probability vectors is pulled towards its own best programs until it writes the
 wanted formula.

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib"]
+# dependencies = ["numpy>=1.26", "matplotlib"]
 # ///
 """Draw the figures of pipe-symbolic-regression into viz/. Statistics come from study.json,
 mechanism from new runs."""

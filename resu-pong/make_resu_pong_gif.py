@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib", "pillow", "ale-py==0.12.1"]
+# dependencies = ["numpy>=1.26", "matplotlib", "pillow", "ale-py==0.12.1"]
 # ///
 """The animation: two clones of one expert play the same Pong, one through ReSU maps, one through
 two raw frames."""

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "ale-py==0.12.1"]
+# dependencies = ["numpy>=1.26", "ale-py==0.12.1"]
 # ///
 """ReSU on Pong: a motion encoder in closed form, without backpropagation, and what its principle
 really contributes.

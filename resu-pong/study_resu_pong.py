@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "ale-py==0.12.1"]
+# dependencies = ["numpy>=1.26", "ale-py==0.12.1"]
 # ///
 """The study of ReSU on Pong: other games' filters, streaming, actions, layer 2, and a mini-Pong.
 

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib", "ale-py==0.12.1"]
+# dependencies = ["numpy>=1.26", "matplotlib", "ale-py==0.12.1"]
 # ///
 """Static pictures of ReSU on Pong, into viz/: exact checks, filters, maps of one moment, and all
 recorded encoders.

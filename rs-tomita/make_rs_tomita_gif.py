@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib", "pillow"]
+# dependencies = ["numpy>=1.26", "matplotlib", "pillow"]
 # ///
 """The animation: nets drawn by dice flash by until one has all training strings of language 2
 right; then its states unfold while it reads strings that it never saw.

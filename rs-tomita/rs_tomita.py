@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy"]
+# dependencies = ["numpy>=1.26"]
 # ///
 """Tomita's languages by dice: weights are guessed until a small recurrent net is right on every
 training string.

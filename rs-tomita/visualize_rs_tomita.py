@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib"]
+# dependencies = ["numpy>=1.26", "matplotlib"]
 # ///
 """Draw the figures of rs-tomita into viz/: statistics from results.json and study.json, nets from
 searches made here.

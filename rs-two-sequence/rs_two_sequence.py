@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy"]
+# dependencies = ["numpy>=1.26"]
 # ///
 """Two sequences: the long-time-lag benchmark of its day falls to weights drawn at random.
 

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib"]
+# dependencies = ["numpy>=1.26", "matplotlib"]
 # ///
 """Draw the figures of rs-two-sequence into viz/. Statistics come from study.json, mechanisms from
 the search itself."""

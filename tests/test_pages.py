@@ -115,7 +115,7 @@ def test_the_band_of_a_claim_is_explained(tmp_path):
     made.stub(tmp_path, "toy", made.nets(ERRORS), claims=[band])
     text = page(tmp_path, "toy/README.md", "results")
     assert "0.31 (0.191 to 0.429), needed 0.2 to 0.5 | mean of 10" in text
-    assert "The band of *test error*: a third \\| either way." in text
+    assert "Reason of the band: a third \\| either way." in text
 
 
 def test_a_claim_without_any_value(tmp_path):

@@ -290,11 +290,9 @@ def rule_randomness(stub):
                 if node.attr not in SEEDED:
                     yield file, f"np.random.{node.attr} on line {node.lineno}", remedy
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("default_rng"):
-                if (
-                    not node.args
-                    or isinstance(node.args[0], ast.Constant)
-                    and file in programs(stub)
-                ):
+                fixed = node.args and isinstance(node.args[0], ast.Constant)
+                strict = file in programs(stub) and stub.slug not in FIRST_EDITION
+                if not node.args or fixed and strict:
                     wrong = f"a generator without the run's seed on line {node.lineno}"
                     yield file, wrong, remedy
 

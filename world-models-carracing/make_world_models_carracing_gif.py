@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib", "pillow"]
+# dependencies = ["numpy>=1.26", "matplotlib", "pillow"]
 # ///
 """The animation: one unseen track, driven by C on V alone (above) and on V + M (below). The run is
 trained here by world_models_carracing.train, some minutes; the track is the test track at the 10th

@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy"]
+# dependencies = ["numpy>=1.26"]
 # ///
 """The study of the world model: more rivals, drivers evolved in dreams, a track that tests little.
 

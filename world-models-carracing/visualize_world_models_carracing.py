@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib"]
+# dependencies = ["numpy>=1.26", "matplotlib"]
 # ///
 """Static pictures of the racing world model, into viz/. One run is trained here by
 world_models_carracing.train (some minutes); the means of all recorded seeds are read from

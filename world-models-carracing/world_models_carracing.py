@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy"]
+# dependencies = ["numpy>=1.26"]
 # ///
 """World models: see with a VAE, remember with a mixture-density LSTM, drive with 162 weights
 evolved by CMA-ES.
@@ -1239,8 +1239,7 @@ def school(config, world, nets, data, rng):
 
 
 class Ring:
-    """One fixed track, one start, two laws of motion: the world of an earlier implementation, kept
-    as a warning.
+    """One fixed track, one start, two laws of motion: a world that tests little, kept as a warning.
 
     r(s) = 8 + 1.4 cos(4 pi s + 0.7) + 0.6 cos(6 pi s + 1.9), 256 points; v <- clip(v + 0.1 throttle
     - 0.04 v, 0, 1.6), heading += 0.4 steer v; 16 x 16 black and white pixels of 0.5 m around the
