@@ -223,28 +223,32 @@ def add_setting(parser, name, hint, default):
     parser.add_argument(f"--{name.replace('_', '-')}", help=text, default=argparse.SUPPRESS, **how)
 
 
+def plain(said):
+    """A message as one line of bounded length, with control characters as escapes."""
+    return repr(str(said))[1:-1][:300]
+
+
 def command_line(this):
     """The parser of a program's flags: a few of every program, and one for each field of Config."""
     name, form = pathlib.Path(this.__file__).name, argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(name, description=this.__doc__, formatter_class=form)
-    plain = lambda said: str(said).encode("unicode_escape").decode()[:300]  # noqa: E731
     parser.error = lambda said: parser.exit(2, f"{name}: {plain(said)} (see --help)\n")
     parser.add_argument("--quick", action="store_true", help="seconds: it proves the code alone")
     parser.add_argument("--all", action="store_true", help="print every metric, not only claims")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="keep the record there")
     seed = typing.Annotated[int, "seed of every random number", (0, 2**32 - 1)]
     add_setting(parser, "seed", seed, 0)
-    for field, hint in typing.get_type_hints(this.Config, include_extras=True).items():
-        add_setting(parser, field, hint, getattr(this.Config, field))
+    for setting, hint in typing.get_type_hints(this.Config, include_extras=True).items():
+        add_setting(parser, setting, hint, getattr(this.Config, setting))
     return parser
 
 
 def passes(claim, value):
     """Whether the value of a claim's metric passes the claim's test."""
-    if value is None:
-        return False
+    value = float("nan") if value is None else value  # which passes no test
     if "within" in claim:
-        return claim["within"][0] <= value <= claim["within"][1]
+        low, high = claim["within"]
+        return low <= value <= high
     bar = claim["threshold"]
     tests = {">=": value >= bar, "<=": value <= bar, ">": value > bar, "<": value < bar}
     return (tests | {"==": value == bar})[claim["op"]]
@@ -273,9 +277,8 @@ def flatten(table, prefix=""):
     return flat
 
 
-def print_report(metrics, claims, everything):
+def print_report(numbers, claims, everything):
     """Print each claim with its test, the headline first, then the verdict; or all metrics too."""
-    numbers = {name: v for name, v in metrics.items() if not isinstance(v, list)}
     text = {name: "none" if v is None else f"{v:.5g}" for name, v in numbers.items()}
     for name in text if everything or not claims else ():
         print(f"  {name:<{max(map(len, text))}}  {text[name]}")
@@ -300,7 +303,7 @@ def progress_on_stderr(started):
         now = time.monotonic()
         if now - shown[0] >= (0.1 if live else 10):
             shown[0] = now
-            line = f"{fraction:4.0%} {now - started:4.0f} s  {message}"
+            line = f"{fraction:4.0%} {now - started:4.0f} s  {plain(message)}"
             line = line[: shutil.get_terminal_size().columns - 1]
             begin, end = ("\r\033[K", "") if live else ("", "\n")
             print(f"{begin}{line}", end=end, file=sys.stderr, flush=True)
@@ -321,17 +324,20 @@ def write_record(path, record):
 def main(this, argv=None):
     """Run a module. Exit code 0: it ran; 1: it diverged; 2: unusable arguments; 130: Ctrl-C."""
     here, started, parser = pathlib.Path(this.__file__), time.monotonic(), command_line(this)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # what a terminal cannot show costs no record
     given = vars(parser.parse_args(argv))
     if odd := [name for name, value in given.items() if value == []]:  # argparse on FLAG=--
         parser.error(f"argument --{odd[0].replace('_', '-')}: expected a value")
     seed, path = given.pop("seed", 0), given.pop("json")
     quick, everything = given.pop("quick"), given.pop("all")
-    if path and (path.exists() and not path.is_file() or not os.access(path.parent, os.W_OK)):
-        parser.error(f"argument --json: no file can be written at {path}")
     try:
+        taken = path and path.exists() and not path.is_file()
+        if taken or path and not os.access(f"{path.parent}/", os.W_OK):
+            parser.error(f"argument --json: no file can be written at {path}")
         given = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
         config = this.Config(**((this.QUICK if quick else {}) | given))
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         parser.error(error)
     try:
         claims = claims_of(here)
@@ -347,14 +353,17 @@ def main(this, argv=None):
     except KeyboardInterrupt:
         sys.exit(130)
     except (FloatingPointError, MemoryError, OSError) as error:
-        sys.exit(f"{parser.prog} stopped: {error}")
-    if lost := [claim["metric"] for claim in claims if claim["metric"] not in metrics]:
-        sys.exit(f"{parser.prog}: card.toml names {lost[0]}, which run() does not return")
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="replace")  # what a terminal cannot show costs no more
-    print(f"\n{here.stem}, seed {seed}, {record['processor_seconds']:.1f} s of one core", end="")
-    print(", a quick run, which proves no claim" if quick else "")
-    print_report(metrics, claims, everything)
+        sys.exit(f"{parser.prog} stopped: {plain(error)}")
+    numbers = {name: v for name, v in metrics.items() if not isinstance(v, list)}
+    if lost := [claim["metric"] for claim in claims if claim["metric"] not in numbers]:
+        sys.exit(f"{parser.prog}: card.toml names {lost[0]}, which run() returns no number for")
+    try:
+        cost = f"{record['processor_seconds']:.1f} s of one core"
+        print(f"\n{here.stem}, seed {seed}, {cost}{', a quick run: no claim is proved' * quick}")
+        print_report(numbers, claims, everything)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads, head for example, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -1,138 +1,174 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy", "matplotlib", "pillow"]
+# dependencies = ["numpy>=1.26", "matplotlib", "pillow"]
 # ///
-"""Draw the animation of rs-parity: guesses flash by as two-by-two tables until one is XOR and locks on."""
+"""Draw the animation of rs-parity: guesses flash by until one is exclusive or and counts."""
+
 import argparse
 from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.colors import to_rgb
 from PIL import Image
-from rs_parity import NETS, Config, draw, rollout, search, sequences, tables, training_set
+from rs_parity import NETS, QUICK, Config, draw, pick, right_on_all, rollout, sequences
+from study_rs_parity import BEFORE, INPUTS, XNOR, XOR, tables
+import numpy as np
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
 plt.switch_backend("Agg")
-plt.rcParams.update({
-    "figure.figsize": (8, 4.5), "figure.dpi": 100, "savefig.dpi": 150, "figure.constrained_layout.use": True,
-    "figure.facecolor": "white", "savefig.facecolor": "white", "font.family": "DejaVu Sans", "font.size": 10,
-    "axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.titlepad": 10,
-    "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "lines.linewidth": 1.6})
-BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK, GREY = (  # Okabe and Ito's colours, safe for the colour-blind
-    "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999")
-PAPER = {"color": BLACK, "linestyle": "--", "linewidth": 1.2}  # the paper's own figure, wherever one is known
+plt.rcParams.update({"figure.figsize": (8, 4.5), "figure.dpi": 100, "savefig.dpi": 150})
+plt.rcParams.update({"figure.facecolor": "white", "savefig.facecolor": "white"})
+plt.rcParams.update({"figure.constrained_layout.use": True, "lines.linewidth": 1.6})
+plt.rcParams.update({"font.family": "DejaVu Sans", "font.size": 10, "legend.frameon": False})
+plt.rcParams.update({"axes.titlesize": 12, "axes.titleweight": "bold", "axes.titlepad": 10})
+plt.rcParams.update({"axes.titlelocation": "left"})
+plt.rcParams.update({"axes.spines.top": False, "axes.spines.right": False})
+BLACK, GREY, ORANGE, YELLOW = "#000000", "#999999", "#E69F00", "#F0E442"  # Okabe and Ito's colours,
+SKY, BLUE, GREEN, RED, PINK = "#56B4E9", "#0072B2", "#009E73", "#D55E00", "#CC79A7"  # told by all
+PAPER = {"color": BLACK, "linestyle": "--", "linewidth": 1.2}  # for the paper's own figures
 flags = argparse.ArgumentParser(description=__doc__)
 flags.add_argument("--seed", type=int, default=0, help="seed of the run that the pictures show")
-flags.add_argument("--quick", action="store_true", help="pictures of a quick run: they prove the code")
-flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, help="folder to write into")
+flags.add_argument("--quick", action="store_true", help="draw a quick run: it proves the code")
+flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, help="folder")
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
+config = replace(Config(), **(QUICK if flags.quick else {}))
+net = NETS["no_self"]
+streams = np.random.SeedSequence([flags.seed, 4]).spawn(3)  # a typical search
+data_rng, guess_rng, long_rng = map(np.random.default_rng, streams)
+training = sequences(config.training, config.shortest, config.longest, 0.0, data_rng)
+guesses = draw(net, config.prior, 8192, guess_rng)  # enough, but for one search in 10^13
+right = right_on_all(guesses, training, config.tolerance)
+trials = int(right.argmax()) + 1
+kinds = tables(guesses)[:trials]  # (trials,) which function of input and output each guess is
+steps, window = config.long_steps, 48
+x = sequences(2, steps, steps, 0.0, long_rng).x[:, :1]  # (T, 1, 1)
+odd = np.cumsum(x[:, 0, 0] > 0) % 2  # (T,)
 
-net, config = NETS["no_self"], Config()
-if flags.quick:
-    config = replace(config, shortest=50, longest=60, long_steps=400)
-rng, same = np.random.default_rng(flags.seed), np.random.default_rng(flags.seed)
-trials, _, winner = search(net, config, training_set(net, config, rng), rng)
-training_set(net, config, same)
-bits = tables(net, draw(net, config.prior, same, trials))  # (trials, 4): what each guess makes of (x, y)
-steps = config.long_steps
-data = sequences(rng, 2, replace(config, shortest=steps, longest=steps))
-parity = np.cumsum(data.x[:, 0] > 0) % 2
+LIGHT_BLUE, LIGHT_PINK, LIGHT_YELLOW, DARK_GREEN = "#C9E3F5", "#EFD3E3", "#F6E3C0", "#007A59"
+CLASSES = {  # of the 16 functions: words, colour, where its legend stands
+    "constant": ("#CCCCCC", 0.0, (0b0000, 0b1111)),
+    "input": (LIGHT_BLUE, 0.17, (0b0011, 0b1100)),
+    "own output": (LIGHT_PINK, 0.28, (0b0101, 0b1010)),
+    "and, or, ...": (LIGHT_YELLOW, 0.48, ()),
+    "negated xor": (YELLOW, 0.67, (XNOR,)),
+    "xor": (GREEN, 0.9, (XOR,)),
+}
 
 
-def outputs(weights):
-    """The output of one net along the long sequence, (steps,)."""
-    return rollout(net, weights.astype(float), data.x[:, None, :1].astype(float))[1][1:, 0]
+def class_of(kind):
+    """Returns the words for a function, and its colour."""
+    for words, (colour, _, members) in CLASSES.items():
+        if kind in members:
+            return words, colour
+    return "and, or, ...", LIGHT_YELLOW
 
 
-NAMES = {(0, 0, 0, 0): ("always 0", "#DDDDDD"), (1, 1, 1, 1): ("always 1", "#BBBBBB"),
-         (0, 0, 1, 1): ("copies the input", "#C9E3F5"), (1, 1, 0, 0): ("inverts the input", "#C9E3F5"),
-         (0, 1, 0, 1): ("copies its output", "#EFD3E3"), (1, 0, 1, 0): ("inverts its output", "#EFD3E3"),
-         (0, 1, 1, 0): ("exclusive or!", GREEN), (1, 0, 0, 1): ("negated exclusive or", YELLOW)}
-LEGEND = (("constant", "#CCCCCC", 0.01), ("input", "#C9E3F5", 0.2), ("own output", "#EFD3E3", 0.33),
-          ("and, or, ...", "#F6E3C0", 0.54), ("negated xor", YELLOW, 0.74))
-kinds = [NAMES.get(tuple(row), ("and, or, and the like", "#F6E3C0")) for row in bits]
-columns = max(12, int(np.ceil(np.sqrt(trials * 2.3))))
-rows = -(-trials // columns)
-mosaic = np.ones((rows * columns, 3))
-colours = np.array([to_rgb(colour) for _, colour in kinds])
-window = 48
-guess_frames = np.unique(np.r_[np.arange(min(12, trials)), np.geomspace(12, trials, 6 if flags.quick else 26) - 1]
-                         .astype(int).clip(0, trials - 1))
-count = 4 if flags.quick else 18
-ends = np.unique(np.r_[np.linspace(2, window, count), np.geomspace(window, steps, count)].astype(int))
-scenes = [("guess", k) for k in guess_frames] + [("run", k) for k in ends]
-same = np.random.default_rng(flags.seed)
-training_set(net, config, same)
-weights = draw(net, config.prior, same, trials)
-shown = {k: outputs(weights[:, k:k + 1]) for k in guess_frames}
+def outputs(guess):
+    """Returns the outputs of one guess along the long sequence, (T,)."""
+    return np.array([y.item() for _, y in rollout(pick(guesses, [guess]), x)])
 
-fig = plt.figure(figsize=(8, 4.5), dpi=90, layout="none")
-table = fig.add_axes((0.07, 0.43, 0.2, 0.36))
-wall = fig.add_axes((0.37, 0.43, 0.6, 0.36))
-strip = fig.add_axes((0.07, 0.16, 0.9, 0.13))
-frames, durations = [], []
-for scene, k in scenes:
-    guess = k if scene == "guess" else trials - 1
-    found = guess == trials - 1
-    for ax in (table, wall, strip):
-        ax.clear()
-    for (x, y), after in zip(((0, 0), (0, 1), (1, 0), (1, 1)), bits[guess], strict=True):
-        table.add_patch(plt.Rectangle((x, y), 0.96, 0.96, color=BLUE if after else ORANGE))
-        table.text(x + 0.48, y + 0.48, str(after), ha="center", va="center", color="white", fontsize=15, weight="bold")
-    table.set(xlim=(-0.04, 2), ylim=(-0.04, 2))
-    table.set_xticks((0.48, 1.48), ("−1", "+1"))
-    table.set_yticks((0.48, 1.48), ("0", "1"))
-    table.set(xlabel="input", ylabel="output before")
-    table.tick_params(length=0)
-    table.set_title(f"guess {guess + 1}\n{kinds[guess][0]}", fontsize=10, color="#007A59" if found else BLACK, pad=5)
-    mosaic[:] = 1
-    mosaic[:guess + 1] = colours[:guess + 1]
-    wall.imshow(mosaic.reshape(rows, columns, 3), aspect="auto", extent=(0, columns, rows, 0))
-    wall.set(xticks=(), yticks=())
-    wall.set_title("all guesses so far, by what they compute", fontsize=10, weight="normal", pad=5)
-    for name, colour, left in LEGEND:
-        wall.text(left, -0.07, name, transform=wall.transAxes, fontsize=8.5, va="top", ha="left",
-                  bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.5})
-    if found:
-        wall.add_patch(plt.Rectangle(((trials - 1) % columns, (trials - 1) // columns), 1, 1, fill=False,
-                                     edgecolor=BLACK, linewidth=1.5))
-    end = window if scene == "guess" else k
+
+def draw_table(ax, guess):
+    """Draws what the output becomes for each input and output before."""
+    bits = kinds[guess] >> np.array([3, 2, 1, 0]) & 1
+    for x_now, before, bit in zip(INPUTS[:, 0] > 0, BEFORE[:, 0], bits):
+        ax.add_patch(plt.Rectangle((x_now, before), 0.96, 0.96, color=BLUE if bit else ORANGE))
+        style = {"ha": "center", "va": "center", "color": "white", "weight": "bold"}
+        ax.text(x_now + 0.48, before + 0.48, str(bit), fontsize=15, **style)
+    ax.set(xlim=(-0.04, 2), ylim=(-0.04, 2), xlabel="input", ylabel="output before")
+    ax.set_xticks((0.48, 1.48), ("−1", "+1"))
+    ax.set_yticks((0.48, 1.48), ("0", "1"))
+    ax.tick_params(length=0)
+    colour = DARK_GREEN if guess == trials - 1 else BLACK
+    ax.set_title(
+        f"guess {guess + 1}: {class_of(kinds[guess])[0]}", fontsize=10, color=colour, pad=5
+    )
+
+
+def draw_wall(ax, guess):
+    """Draws all guesses so far as a mosaic, coloured by what they compute."""
+    columns = max(12, int(np.ceil(np.sqrt(trials * 2.3))))
+    rows = -(-trials // columns)
+    mosaic = np.ones((rows * columns, 3))
+    mosaic[: guess + 1] = [to_rgb(class_of(kind)[1]) for kind in kinds[: guess + 1]]
+    extent = (0, columns, rows, 0)
+    ax.imshow(mosaic.reshape(rows, columns, 3), aspect="auto", extent=extent)
+    ax.set(xticks=(), yticks=())
+    ax.set_title("all guesses so far, by what they compute", fontsize=10, weight="normal", pad=5)
+    for words, (colour, left, _) in CLASSES.items():
+        box = {"facecolor": colour, "edgecolor": "none", "pad": 1.5}
+        ax.text(left + 0.01, -0.08, words, transform=ax.transAxes, fontsize=9, va="top", bbox=box)
+    if guess == trials - 1:
+        place = ((trials - 1) % columns, (trials - 1) // columns)
+        ax.add_patch(plt.Rectangle(place, 1, 1, fill=False, edgecolor=BLACK, linewidth=1.5))
+
+
+def draw_strip(ax, y, end, accepted):
+    """Draws the last outputs up to step `end` on the running parity; says how many agree."""
     start = max(end - window, 0)
     at = np.arange(start, end)
-    if scene == "run":
-        strip.fill_between(np.arange(start, end + 1) + 0.5, np.r_[parity[at], parity[at[-1]]], step="post", color=SKY,
-                           alpha=0.45, linewidth=0)
-    else:
-        strip.fill_between(np.arange(start, end + 1) + 0.5, np.r_[parity[at], parity[at[-1]]], step="post",
-                           color="#DDDDDD", linewidth=0)
-    y = shown[trials - 1 if scene == "run" else k]
-    agree = (y[at] > 0.5) == parity[at]
-    strip.plot(at[agree] + 1, y[at][agree], "o", markersize=3.5, color=GREEN)
-    strip.plot(at[~agree] + 1, y[at][~agree], "x", markersize=4, color=BLACK)
-    strip.set(xlim=(start + 0.2, start + window + 0.8), ylim=(-0.2, 1.2), yticks=(0, 1))
-    strip.set_xlabel("step", labelpad=1)
-    strip.set_ylabel("output")
-    fig.texts.clear()
-    fig.text(0.03, 0.93, "Parity by throwing dice: 42 random weights, again and again", fontsize=12.5, weight="bold")
-    correct = ((y[:end] > 0.5) == parity[:end]).mean()
-    fig.text(0.97, 0.305, f"step {end:,}: right at {100 * correct:.0f} % of the steps so far", fontsize=9.5, ha="right",
-             weight="bold" if scene == "run" else "normal", color="#007A59" if scene == "run" else "#555555")
-    says = ("Its table is exclusive or: each +1 turns the output over, each −1 leaves it. So it counts on and on."
-            if scene == "run" else
-            "The output is fed back. The shaded band is the parity so far; green dots agree with it, crosses do not.")
-    fig.text(0.03, 0.02, says, fontsize=8.8)
+    edges = np.arange(start, end + 1) + 0.5
+    ax.stairs(odd[at], edges, fill=True, color=SKY if accepted else "#DDDDDD", alpha=0.6)
+    agree = (y > 0.5) == odd
+    for chosen, mark, colour in ((at[agree[at]], "o", DARK_GREEN), (at[~agree[at]], "x", BLACK)):
+        ax.plot(chosen + 1, y[chosen], mark, markersize=4, color=colour)
+    ax.set(xlim=(start + 0.2, start + window + 0.8), ylim=(-0.2, 1.2), yticks=(0, 1))
+    ax.set_xlabel("step", labelpad=1)
+    ax.set_ylabel("output")
+    share = f"step {end:,}: the running parity at {agree[:end].mean():.0%} of the steps so far"
+    style = {"weight": "bold", "color": DARK_GREEN} if accepted else {"weight": "normal"}
+    ax.set_title(share, fontsize=10, loc="right", pad=4, **style)
+
+
+fig = plt.figure(figsize=(8, 4.5), dpi=90, layout="none")
+axes = [
+    fig.add_axes((0.075, 0.44, 0.2, 0.36)),
+    fig.add_axes((0.36, 0.44, 0.61, 0.36)),
+    fig.add_axes((0.075, 0.17, 0.895, 0.12)),
+]
+title = f"Parity by throwing dice: guess {trials} counts, and goes on for {steps:,} steps"
+fig.text(0.03, 0.93, title, fontsize=13, weight="bold")
+caption = fig.text(0.03, 0.02, "", fontsize=9.5)
+
+
+def frame(guess, end):
+    """Draws one frame: a guess on the first steps, or the accepted one further on."""
+    accepted = guess == trials - 1
+    for ax in axes:
+        ax.clear()
+    draw_table(axes[0], guess)
+    draw_wall(axes[1], guess)
+    draw_strip(axes[2], shown[guess], end, accepted)
+    caption.set_text(
+        "Each +1 turns the output over, each −1 leaves it: exclusive or of input and output."
+        if accepted
+        else "Shaded: the parity so far. Dots are outputs that agree with it, crosses do not."
+    )
     fig.canvas.draw()
-    frames.append(Image.fromarray(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy()))
-    durations.append(700 if flags.quick else 160 if scene == "guess" else 100)
-durations[-1] = 2600
-palette = Image.fromarray(np.concatenate([np.asarray(frame) for frame in frames[::5]])).quantize(80)
+    return Image.fromarray(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy())
+
+
+first = np.arange(min(12, trials))
+later = np.geomspace(min(12, trials), trials, 6 if flags.quick else 26) - 1
+guess_frames = np.unique(np.r_[first, later].astype(int))
+count = 4 if flags.quick else 18
+ends = np.r_[np.linspace(2, window, count), np.geomspace(window, steps, count)]
+ends = np.unique(ends.astype(int))
+shown = {guess: outputs(guess) for guess in guess_frames}
+frames = [frame(guess, window) for guess in guess_frames[:-1]]
+frames += [frame(trials - 1, end) for end in ends]
+frames = [frame(trials - 1, steps), *frames]  # a still of the GIF shows the end
+durations = [500, *[700 if flags.quick else 150] * (len(guess_frames) - 1)]
+durations += [700 if flags.quick else 105] * len(ends)
+durations[-1] = 2400
+sample = Image.fromarray(np.concatenate([np.asarray(one) for one in frames[::5]]))
+palette = sample.quantize(80)
 values = np.array(palette.getpalette()).reshape(-1, 3)
-values[values.min(1) > 248] = 255
+values[values.min(1) > 248] = 255  # white stays white
 palette.putpalette(values.ravel().tolist())
-frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+frames = [one.quantize(palette=palette, dither=Image.Dither.NONE) for one in frames]
 path = flags.out / "rs_parity.gif"
 frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0)
-print(path, f"{len(frames)} frames, {sum(durations) / 1000:.1f} s, {path.stat().st_size / 1e6:.2f} MB")
+print(f"{path}: {len(frames)} frames, {sum(durations) / 1000} s, {path.stat().st_size:,} bytes")
