@@ -87,10 +87,10 @@ def draw_one_sequence(net, theta, config, path):
     axes[0].bar(steps, values, color=GREY, width=0.8)
     axes[0].bar(marked, values[marked], color=RED, width=1.2)
     for k in marked:
-        label(axes[0], k + 1.5, 1.1, f"marked: {values[k]:+.2f}", RED, va="bottom")
+        label(axes[0], k, 1.1, f"{values[k]:+.2f}", RED, va="bottom", ha="center")
     text = f"output {y:.3f}, target {target[0, pick]:.3f}"
     label(axes[0], len(steps), 1.1, text, BLACK, va="bottom", ha="right")
-    axes[0].set(ylabel="value", ylim=(-1.1, 1.6), yticks=(-1, 0, 1))
+    axes[0].set(ylabel="value\n(red: marked)", ylim=(-1.1, 1.6), yticks=(-1, 0, 1))
     top = gates.max()
     for j in range(config.blocks):
         color = CELLS[2 * j % 4]
