@@ -300,7 +300,11 @@ def tree(toy, tmp_path):
         shutil.copy(ROOT / "tools" / file, tmp_path / "tools")
     (tmp_path / "temp").mkdir()
 
-    def tools(*words, **more):
+    def heed():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)  # whoever tests in the background ignores some
+
+    def tools(*words, preexec_fn=heed):
         return subprocess.Popen(
             [sys.executable, "-m", "tools", *words],
             cwd=tmp_path,
@@ -308,7 +312,7 @@ def tree(toy, tmp_path):
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            **more,
+            preexec_fn=preexec_fn,  # noqa: PLW1509
         )
 
     tools.toy = write(toy, WAIT)
