@@ -567,7 +567,7 @@ def test_reference_levels_and_the_curve():
     assert len(x) == len(y) == 100 and x[0] == 16 and x[-1] == 1600
     assert 0 < y[-1] < y[0] < 0.3
     _, target, addends = sequences(np.random.default_rng(3), 1, 60_000, Config(T=40))
-    shown = (addends != 0).all(0)  # the levels of the brief hold where both numbers count
+    shown = (addends != 0).all(0)  # 0.160 holds where both numbers count
     assert ap.correct(0.5, target[shown], Config()) == pytest.approx(0.153, abs=0.005)
     one = ap.correct(0.5 + addends[0][shown] / 4, target[shown], Config())
     assert one == pytest.approx(0.16, abs=0.005)

@@ -149,7 +149,11 @@ def merged(parts):
 
 def write(path, results):
     """Replace a record file in one step: a reader sees the old one or the new one, never half."""
-    write_text(path, json.dumps(results.model_dump(exclude_none=False), indent=1) + "\n")
+    kept = results.model_dump()
+    for record in kept["records"]:
+        if record["processor_seconds"] is None:  # what the first edition did not measure
+            del record["processor_seconds"]
+    write_text(path, json.dumps(kept, indent=1) + "\n")
 
 
 def write_text(path, text):
