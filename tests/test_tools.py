@@ -12,7 +12,7 @@ import pytest
 from conftest import Ended, python
 from PIL import Image
 
-from tools import book, catalogue, cli, contract, records, scaffold
+from tools import benchmark, book, catalogue, cli, contract, records, scaffold
 from tools.catalogue import ROOT, Stub
 from tools.schema import CatalogueError
 
@@ -252,6 +252,18 @@ def test_bench_prints_its_measurement_before_it_fails_to_write(toy, tmp_path):
     row = json.loads(done.out)["stubs"]["toy"]
     assert 0 < row["processor_seconds"] < row["seconds"] + 1
     assert row["peak_memory_mb"] > 10
+
+
+def test_bench_reports_the_rates_that_an_experiment_measures():
+    metrics = {"lstm.sequences": 30.0, "lstm.sequences_per_second": 500.0}
+    run = {"seconds": 2.0, "processor_seconds": 1.0, "peak_memory_mb": 40.0, "metrics": metrics}
+    row = benchmark.costs_of(run | {"seed": 0})
+    assert row == {
+        "seconds": 2.0,
+        "processor_seconds": 1.0,
+        "peak_memory_mb": 40.0,
+        "lstm.sequences_per_second": 500.0,
+    }
 
 
 def test_verify_lists_what_differs_and_marks_nothing(tree):
