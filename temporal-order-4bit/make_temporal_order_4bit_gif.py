@@ -86,14 +86,10 @@ def draw(t, trip, seen):
     ticker.set_title(f"step {t}; the net has learned from {seen:,} sequences", fontsize=10)
 
     cloud = fig.add_subplot(grid[1, 0])
-    middle = np.array([places[t, order == k].mean(0) for k in range(8)])
-    gap, below = 0.055 * np.ptp(places[-1, :, 1]), -np.inf
-    for k in np.argsort(middle[:, 1]):
+    for k in range(8):
         cloud.plot(*places[t, order == k].T, "o", color=COLORS[k], markersize=4, alpha=0.8)
-        if t >= marks[-1] + 2:
-            below = max(below + gap, middle[k, 1])  # labels are pushed apart
-            at = middle[k, 0] + 0.04 * np.ptp(places[-1, :, 0])
-            cloud.text(at, below, ORDERS[k], color=COLORS[k], fontsize=9, va="center")
+        place = {"x": 1.03, "y": 0.93 - 0.1 * k, "transform": cloud.transAxes}
+        cloud.text(s=ORDERS[k], color=COLORS[k], fontsize=9, weight="bold", **place)
     low, high = places.min((0, 1)), places.max((0, 1))
     margin = 0.12 * (high - low)
     cloud.set(xlim=(low[0] - margin[0], high[0] + 2 * margin[0]))

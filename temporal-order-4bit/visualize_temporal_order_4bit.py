@@ -103,16 +103,10 @@ def draw_bundles(net, theta, config, path):
                 ax.text(mark, top, name, ha="center", va="bottom")
     ax.set(xlabel="time step")
     ends = fig.add_subplot(grid[:, 1])
-    middle = np.array([shown[-1, order == k].mean(0) for k in range(8)])
-    width, height = np.ptp(middle, axis=0)
-    gap, below = 0.05 * height, -np.inf
-    for k in np.argsort(middle[:, 1]):
+    for k in range(8):
         ends.plot(*shown[-1, order == k].T, ".", color=COLORS[k], markersize=5)
-        below = max(below + gap, middle[k, 1])  # labels are pushed apart
-        near = (np.abs(middle - middle[k]) < (0.3 * width, 3 * gap)).all(1)
-        at = middle[near, 0].max() + 0.05 * width
-        label(ends, at, below, ORDERS[k], COLORS[k], va="center")
-    ends.margins(0.2, 0.08)
+        label(ends, 1.03, 0.95 - 0.07 * k, ORDERS[k], COLORS[k], transform=ends.transAxes)
+    ends.margins(0.08)
     ends.set_title("at the end", fontsize=10)
     ends.set(xlabel="main axis 1", ylabel="main axis 2")
     fig.savefig(path / "bundles.png")
