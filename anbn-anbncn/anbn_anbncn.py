@@ -50,6 +50,7 @@ class Config:
 
 
 QUICK = {"nets": 4, "strings_ab": 240, "strings_abc": 240, "test_longest": 60}
+QUICK |= {"learning_rate": 1e-3}
 INIT_RANGE = 0.1  # initial weights are uniform in [-this, this]
 BETA_1, BETA_2, EPSILON = 0.9, 0.99, 1e-8  # of Adam, for the plain nets
 CHECKS = 60  # looks at the band, evenly spread over training
