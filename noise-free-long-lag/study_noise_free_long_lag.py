@@ -27,7 +27,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Config(noise_free_long_lag.Config):
-    b_sequences: Annotated[int, "row b: training sequences at most", (1, 10**8)] = 12_000
+    b_sequences: Annotated[int, "row b: training sequences at most", (1, 10**8)] = 30_000
     b_end_sequences: Annotated[int, "row b_end: training sequences at most", (1, 10**8)] = 60_000
     c_nets: Annotated[int, "task 2c: nets at each lag", (1, 1000)] = 20
     c_rate: Annotated[float, "task 2c: step size", (0.0, 10.0)] = 0.01
