@@ -23,7 +23,12 @@ OTHER_ROUNDING = (
 )
 # What is left to rounding all the same. resu-pong: its filters are eigenvectors, whose signs are
 # LAPACK's choice, of float32 sums of thousands of terms; with them the few right answers change.
-ROUNDED = {"resu-pong": ("*accuracy*", "*validation*", "*gain_over*", "*less_cnn*")}
+# predictability-min-binary-factors: a quick run stops twenty float32 games at their wildest, and
+# counts how many codes are right just then.
+ROUNDED = {
+    "resu-pong": ("*accuracy*", "*validation*", "*gain_over*", "*less_cnn*"),
+    "predictability-min-binary-factors": ("uniform_1", "*.uniform_1"),
+}
 NATIVE = """
 import os, runpy, sys
 sys.modules["ale_py"] = None  # which Pyodide does not have
