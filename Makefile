@@ -6,7 +6,7 @@ PY := .venv/bin/python
 ONE := $(if $(STUB),--stub $(STUB))
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test lint mutants ends docs book browser lock clean
+.PHONY: demo test lint mutants ends docs book site browser lock clean
 
 demo: .venv/ready
 	$(PY) -m tools run flip-flop --seed 0
@@ -31,6 +31,10 @@ docs: .venv/ready
 
 book: .venv/ready
 	$(PY) -m tools book
+
+# The site in book/html, and all that its tests ask of it. URL: where it will stand.
+site: .venv/ready browser
+	$(PY) -m pytest tests/test_book.py tests/test_site.py tests/test_live.py --site book $(if $(URL),--site-url $(URL))
 
 # What pip cannot install: Chromium for the browser test, Nix to parse the flake. Their tests skip, by name, without.
 browser:

@@ -19,7 +19,8 @@ from tools.running import ONE_THREAD
 
 TWO_THREADS = dict.fromkeys(ONE_THREAD, "2")
 SLUGS = [stub.slug for stub in stubs()]
-WHOLE = ("test_32_bit.py", "test_book.py", "test_site.py")  # each starts something slow, once
+WHOLE = ("test_32_bit.py", "test_live.py")  # each starts something slow, once
+OF_THE_SITE = ("test_book.py", "test_site.py")  # they look at one built site
 NUMPY_ONLY = """
 import runpy, sys
 class Block:
@@ -35,6 +36,8 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 # ---- which tests run, and where ----
 def pytest_addoption(parser):
     parser.addoption("--stub", metavar="SLUG", help="only the tests of this stub")
+    parser.addoption("--site", metavar="DIR", help="build the site that is tested there")
+    parser.addoption("--site-url", metavar="URL", help="where that site will stand")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -52,8 +55,10 @@ def pytest_xdist_make_scheduler(config, log):
 
     class ByStub(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            file = nodeid.partition("::")[0]
-            return file if Path(file).name in WHOLE else slug_of(nodeid) or nodeid
+            file = Path(nodeid.partition("::")[0]).name
+            if file in OF_THE_SITE:
+                return "the site"
+            return file if file in WHOLE else slug_of(nodeid) or nodeid
 
     return ByStub(config, log)
 
@@ -144,6 +149,16 @@ def quick(tmp_path_factory):
         return Ended(done.returncode, done.stdout, done.stderr, record)
 
     return quick
+
+
+# ---- the site ----
+@pytest.fixture(scope="session")
+def site(request, tmp_path_factory):
+    """The folder of the HTML of this tree's site, built once."""
+    from tools import book
+
+    out = request.config.getoption("--site") or tmp_path_factory.mktemp("site")
+    return book.build(ROOT, out, request.config.getoption("--site-url"))
 
 
 # ---- a catalogue of its own ----

@@ -14,6 +14,7 @@ from conftest import python
 from numpy._core._multiarray_umath import __cpu_dispatch__
 from test_site import CHROMIUM, FLAGS
 
+from tools import live
 from tools.catalogue import stubs
 
 PLAIN = {"OPENBLAS_CORETYPE": "Prescott", "NPY_DISABLE_CPU_FEATURES": " ".join(__cpu_dispatch__)}
@@ -45,8 +46,8 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def files():
     try:
-        return wasm.contents(wasm.package())
-    except wasm.NoPyodideError as error:
+        return live.contents(live.package())
+    except live.NoPyodideError as error:
         pytest.skip(f"no 32-bit numpy: {error}")
 
 
@@ -112,6 +113,6 @@ def test_integers_have_32_bits_there(machine):
 
 def test_the_numpy_of_the_site_is_the_one_that_pyodide_names(files):
     named = json.loads(files["pyodide-lock.json"])["packages"]["numpy"]
-    assert named["file_name"] == wasm.WHEEL.name
-    assert named["sha256"] == hashlib.sha256(wasm.WHEEL.read_bytes()).hexdigest()
-    assert named["sha256"] in (wasm.WHEEL.parent / "README.md").read_text("utf-8")
+    assert named["file_name"] == live.WHEEL.name
+    assert named["sha256"] == hashlib.sha256(live.WHEEL.read_bytes()).hexdigest()
+    assert named["sha256"] in (live.WHEEL.parent / "README.md").read_text("utf-8")

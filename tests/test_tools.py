@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 import shutil
 import signal
 import sys
@@ -280,14 +281,15 @@ def test_verify_lists_what_differs_and_marks_nothing(tree):
 
 
 def test_book_serves_at_the_port_one_asks_for(tmp_path, monkeypatch):
-    served = []
-    monkeypatch.setattr(book, "build", lambda root: tmp_path)
+    built, served = [], []
+    monkeypatch.setattr(book, "build", lambda root, url: built.append(url) or tmp_path)
     monkeypatch.setattr(book, "serve", lambda html, port: served.append(port))
     made.stub(tmp_path)
     assert tools(tmp_path, "book", "--serve", "--port", "4000").code == 0
     assert tools(tmp_path, "book", "--serve").code == 0
-    assert tools(tmp_path, "book").code == 0
+    assert tools(tmp_path, "book", "--url", "https://example.org/").code == 0
     assert served == [4000, 3000]
+    assert built == [None, None, "https://example.org/"]
     (tmp_path / "toy" / "card.toml").write_text("title = ")
     done = tools(tmp_path, "book")
     assert (done.code, "left out: toy/card.toml is unusable" in done.err) == (1, True)
@@ -382,6 +384,23 @@ def test_failed_seeds_few_seeds_and_other_code_are_findings(tree):
     assert "toy/results.json: 3 seeds; run: python3 -m tools record toy --seeds 10" in text
     assert "toy/results.json: seed 3 failed: diverged" in text
     assert "toy/study.json: is of other code than study_toy.py holds now" in text
+
+
+def test_a_curve_without_axes_and_axes_without_a_curve_are_findings(tree):
+    card = tree / "toy" / "card.toml"
+    whole = card.read_text()
+    card.write_text(re.sub("curve = .*\n", "", whole))
+    [found] = contract.check(Stub(tree / "toy"))
+    assert "the learning curve has no axes; add curve" in str(found)
+    path = tree / "toy" / "results.json"
+    records = json.loads(path.read_text())
+    for record in records["records"]:
+        record["metrics"] = {k: v for k, v in record["metrics"].items() if "curve" not in k}
+    path.write_text(json.dumps(records))
+    card.write_text(whole)
+    assert any(
+        "names axes of no curve" in str(found) for found in contract.check(Stub(tree / "toy"))
+    )
 
 
 @pytest.mark.parametrize(

@@ -259,12 +259,15 @@ def docs(
 def book(
     serve: Annotated[bool, typer.Option("--serve", help="serve it on this machine")] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="of the server, 0: any")] = 3000,
+    url: Annotated[
+        str | None, typer.Option(help="where it will stand: for previews of links")
+    ] = None,
 ):
     """Build the site with mdBook into book/html."""
     from tools import book as book_module
     from tools import pages
 
-    html = book_module.build(ROOT)
+    html = book_module.build(ROOT, url=url)
     out.print(f"open {html / 'index.html'}")
     wrong = pages.broken(ROOT)
     for line in wrong:

@@ -171,6 +171,16 @@ def rule_thumb(stub):
         yield "card.toml", f"the thumbnail's box {list(thumb.box)} does not fit", remedy
 
 
+def rule_curve(stub):
+    """A stub whose records hold a learning curve says what its axes mean."""
+    records = stub.run.current.records if stub.run.current else []
+    drawn = any(record.curve for record in records)
+    if drawn and not stub.card.curve:
+        yield "card.toml", "the learning curve has no axes", 'add curve = {x = "…", y = "…"}'
+    if records and stub.card.curve and not drawn:
+        yield "card.toml", "`curve` names axes of no curve", "remove it, or let run return one"
+
+
 def rule_header(stub):
     """Each script starts with PEP 723 metadata and a docstring; the experiment's is short."""
     for file in [*programs(stub), *drawings(stub)]:

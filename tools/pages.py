@@ -140,6 +140,7 @@ def view(stub):
         "verdict": stub.verdict,
         "headline": headline(stub.judgements[0]) if rows else None,
         "claims": sorted(rows, key=lambda row: row["verdict"] == "holds"),
+        "in_order": rows,
         "run": expense(stub.run),
         "study": expense(stub.study) if stub.study else None,
         "has_study": bool(stub.study),
@@ -190,17 +191,17 @@ def claim_row(judged):
     claim = judged.claim
     row = {"says": claim.says, "paper": claim.paper, "level": claim.level, "why": claim.why}
     row["metric"] = claim.metric + (" of the study" if claim.source == "study" else "")
+    row["judged"] = judged
     if not judged.recorded:
-        return row | {"ours": "not recorded", "seeds": "", "verdict": "not recorded"}
-    ours = "no value" if judged.middle is None else number(judged.middle)
-    if judged.low is not None and judged.low < judged.high:
-        ours += f" ({number(judged.low)} to {number(judged.high)})"
-    verdict = "holds" if judged.holds else "fails"
-    return row | {
-        "ours": f"{ours}, needed {needed(claim)}",
-        "seeds": held(judged),
-        "verdict": verdict,
-    }
+        nothing = {"value": "not recorded", "interval": "", "needed": "", "seeds": ""}
+        return row | nothing | {"ours": "not recorded", "verdict": "not recorded"}
+    row["value"] = "no value" if judged.middle is None else number(judged.middle)
+    spread = judged.low is not None and judged.low < judged.high
+    row["interval"] = f"{number(judged.low)} to {number(judged.high)}" if spread else ""
+    row["needed"] = needed(claim)
+    shown = f"{row['value']} ({row['interval']})" if spread else row["value"]
+    row["ours"] = f"{shown}, needed {row['needed']}"
+    return row | {"seeds": held(judged), "verdict": "holds" if judged.holds else "fails"}
 
 
 def needed(claim):

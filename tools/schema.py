@@ -13,17 +13,17 @@ from pydantic import (
     model_validator,
 )
 
-THREADS = (
-    "long-lags",
-    "fast-weights",
-    "search",
-    "controllers",
-    "unsupervised",
-    "evolution",
-    "perception",
-    "world-models",
-    "continual",
-)
+THREADS = {
+    "long-lags": "Long time lags",
+    "fast-weights": "Fast weights",
+    "search": "Search for programs",
+    "controllers": "Controllers",
+    "unsupervised": "Codes without a teacher",
+    "evolution": "Evolution",
+    "perception": "Perception",
+    "world-models": "World models",
+    "continual": "Continual learning",
+}
 VERDICTS = ("reproduces", "partial", "does not reproduce", "not recorded")
 
 
@@ -92,6 +92,13 @@ class Thumbnail(Strict):
     box: tuple[int, int, int, int]
 
 
+class Curve(Strict):
+    """What the axes of a stub's learning curve mean, in words with units."""
+
+    x: Text
+    y: Text
+
+
 class Card(Strict):
     title: Text
     short: Annotated[Text, Field(max_length=24)]
@@ -100,9 +107,10 @@ class Card(Strict):
     paper: Annotated[list[Text], Field(min_length=1)]
     year: Annotated[int, Field(ge=1950, le=2100)]
     era: Text
-    thread: Literal[THREADS]
+    thread: Literal[tuple(THREADS)]
     data: Text
     thumb: Thumbnail
+    curve: Curve | None = None  # of a stub whose run returns one
     claims: list[Claim]
     pictures: list[Picture]
 
