@@ -19,6 +19,7 @@ from tools import book, formulas, pages
 from tools import site as site_pages
 from tools.catalogue import ROOT
 from tools.catalogue import stub as catalogue_stub
+from tools.catalogue import stubs as catalogue_stubs
 from tools.schema import CatalogueError
 from tools.wording import number
 
@@ -35,7 +36,7 @@ def test_every_link_and_picture_is_there(site):
 def test_every_page_is_there(site):
     for name in ("index", "problems", "findings", "BUILD_NOTES", "SPEC", "data/mnist/index"):
         assert "<h1" in main_part(site / f"{name}.html"), name
-    for stub in pages.usable(ROOT):
+    for stub in catalogue_stubs():
         page = main_part(site / stub.slug / "index.html")
         shown = set(re.findall(r'<img[^>]* src="([^"]+)"', page))
         assert {p.file for p in stub.card.pictures} - {stub.gif.name} <= shown
@@ -60,7 +61,7 @@ def test_every_page_can_be_shared(site):
         assert len(re.findall(r"<title>[^<]+</title>", head)) == 1, path
         for name in ("og:title", "og:description"):
             assert re.search(f'<meta property="{name}" content="[^"]+">', head), path
-    for stub in pages.usable(ROOT):
+    for stub in catalogue_stubs():
         head = (site / stub.slug / "index.html").read_text("utf-8")
         picture = re.search('<meta property="og:image" content="([^"]+)">', head)[1]
         assert picture.rpartition("/")[2] == "social.jpg"
@@ -68,7 +69,7 @@ def test_every_page_can_be_shared(site):
 
 
 def test_what_one_takes_home_is_what_lies_in_the_tree(site, tmp_path):
-    for stub in pages.usable(ROOT):
+    for stub in catalogue_stubs():
         for path in (stub.script, stub.folder / "card.toml", stub.run.file):
             assert (site / stub.slug / path.name).read_bytes() == path.read_bytes()
     with zipfile.ZipFile(site / "nbb-xor" / "nbb-xor.zip") as archive:
@@ -82,7 +83,7 @@ def test_the_table_of_runs_holds_every_metric_of_every_seed(site):
     with (site / "runs.csv").open(encoding="utf-8", newline="") as file:
         rows = {tuple(row[:4]): row[4] for row in csv.reader(file)}
     expected = 1  # the head
-    for stub in pages.usable(ROOT):
+    for stub in catalogue_stubs():
         for program in stub.programs:
             for record in program.current.records if program.current else []:
                 expected += len(record.metrics)
@@ -177,7 +178,7 @@ def test_a_paper_becomes_an_entry_of_a_bibliography():
     assert entry.startswith("@misc{eck2002,\n  author = {D. Eck and J. Schmidhuber},")
     assert "title = {Finding temporal structure in music: blues improvisation with LSTM" in entry
     assert entry.endswith("year = {2002}\n}")
-    for stub in pages.usable(ROOT):
+    for stub in catalogue_stubs():
         assert re.search(r"author = \{[A-Z]\. .*\},\n  title = \{.{8,}\},", site_pages.bibtex(stub))
 
 
