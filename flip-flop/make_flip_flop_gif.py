@@ -2,18 +2,17 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=1.26", "matplotlib", "pillow"]
 # ///
-"""The animation: one endless stream of events passes by while the net grows up, in time lapse.
+"""The animation: an endless stream of events goes by while a net grows up, in time lapse.
 
-Every few ticks the weights jump to those of a later check of the same training run
-(flip_flop.train); world, memory and pain carry on. Blue: the hidden unit of C that ends up as the
-latch. Red: pain. Right: the whole life up to here.
+Every few ticks the weights jump to those of a later exam of the same life; world, memory and pain
+carry on. Blue: the hidden unit of C that becomes the latch. Red: pain. Right: the life so far.
 
-    python make_flip_flop_gif.py            about half a minute
-    python make_flip_flop_gif.py --quick    the same code on a run too short to learn anything
+    python3 make_flip_flop_gif.py            about half a minute
+    python3 make_flip_flop_gif.py --quick    the same code on nets too young to have learned
 """
 
 import argparse
-import io
+from dataclasses import replace
 from pathlib import Path
 
 import flip_flop as ff
@@ -40,133 +39,112 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-COLOURS = {ff.A: BLUE, ff.B: ORANGE, ff.X: GREY}
-STAGES, TICKS, STEP, VIEW = (
-    11,
-    16,
-    2,
-    48,
-)  # stages of the time lapse, ticks in each (the first: VIEW), per frame
-FRAME_MS, LAST_MS, PALETTE = 110, 2000, 64
+COLOURS = {ff.A: BLUE, ff.B: RED, ff.X: GREY}
+CANDIDATES, BUDGET = 10, 300_000  # first nets of the run, and ticks that they get here
+STAGES, TICKS, STEP, VIEW = 12, 14, 2, 40  # of the time lapse: stages, ticks of each, per frame
+FRAME_MS, LAST_MS = 100, 2000
 TITLE = "From pain alone it learns to remember an A until the next B"
+DARK = "#555555"
+
+
+# ---- one life ------------------------------------------------------------------------------------
+class Filmed(ff.PainLearner):
+    """A learner that keeps its nets, and the errors they make, at each exam."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.film = []  # (ids, nets, errors per 1000 ticks) of each exam
+
+    def check(self):
+        super().check()
+        rngs = [np.random.default_rng((7, i)) for i in self.ids]
+        errors = ff.stream_errors(self.config, self.nets, rngs, 4000, 40)  # (S,)
+        copies = ff.pick(self.nets, np.arange(len(self.ids)))
+        self.film.append((self.ids, copies, errors))
 
 
 def grow_up(config, seed):
-    """Train; returns the checks of one life as (tick, weights and states, marks)."""
+    """Train the first nets of a run for a while; return the life of the quickest that solved it.
+
+    A life is a list of (ticks, nets of one row, errors per 1000 ticks), one for each exam.
+    """
+    seeds = np.random.SeedSequence(seed).spawn(2)[0].spawn(config.nets)[:CANDIDATES]
+    config = replace(config, max_ticks=min(BUDGET, config.max_ticks))
+    learner = Filmed(config, seeds, [config.lr_c] * len(seeds)).train(lambda *_: None)
+    best = np.where(learner.solved, learner.ticks, np.inf).argmin()
     life = []
-
-    def watch(ticks, ids, nets, marks):
-        life.append(
-            (
-                ticks,
-                {name: values.copy() for name, values in nets.items()},
-                {name: value.item() for name, value in marks.items()},
-            )
-        )
-
-    ff.train(config, [seed], watch)
+    for k, (ids, nets, errors) in enumerate(learner.film):
+        if best in ids:
+            row = [list(ids).index(best)]
+            ticks = (k + 1) * ff.CHECK_EVERY * config.window
+            life.append((ticks, ff.pick(nets, row), errors[row[0]]))
     return life
 
 
+def stages_of(life):
+    """Choose exams of a life: half of them evenly in time, half where the errors change."""
+    errors = np.array([errors for *_, errors in life])
+    change = np.abs(np.diff(errors, prepend=errors[0])).cumsum()
+    progress = np.linspace(0, 1, len(life)) + 1.5 * change / max(change[-1], 1e-9)
+    wanted = np.linspace(progress[0], progress[-1], STAGES)
+    return [int(np.abs(progress - level).argmin()) for level in wanted]
+
+
 def film(config, life, stages, seed):
-    """What the net of each stage does with its share of one stream: dict of arrays over all
-    ticks."""
-    dice = np.random.default_rng(seed)
-    now, reel = {name: life[0][1][name] for name in ("h_c", "pain", "y", "armed")}, []
-    for stage in stages:
+    """Let the net of each stage live its share of one stream: a dict of arrays over all ticks."""
+    event_rng, noise_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
+    now, reel = dict(life[0][1]), []
+    for k, stage in enumerate(stages):
+        T = TICKS if k else VIEW
+        events = ff.draw_events(config, [event_rng], T, 1)
         theta = life[stage][1]["theta"]
-        length = TICKS if reel else VIEW
-        events = ff.pick_events(config, dice.random((1, length, 1)))
-        target, armed = ff.targets(config, events, now["armed"])
-        tape, out, y, pain = ff.live(
-            config, theta, now, events, target, dice.standard_normal((1, length, 1))
-        )
-        H, last = config.hidden_c, tape[:, -1]
-        now = {
-            "h_c": last[..., :H],
-            "pain": last[..., H + 4],
-            "y": last[..., H + 5],
-            "armed": armed,
-        }
-        sigma = config.sigma_min + (config.sigma_max - config.sigma_min) * out[0, :, 0, 1]
-        reel.append(
-            {
-                "event": events[0, :, 0],
-                "target": target[0, :, 0],
-                "hidden": tape[0, 1:, 0, :H],
-                "mean": out[0, :, 0, 0],
-                "sigma": sigma,
-                "y": y[0, :, 0],
-                "pain": pain[0, :, 0],
-            }
-        )
+        seen = ff.act(config, theta, now, events, noise_rng.standard_normal((T, 1, 1)))
+        now |= {"armed": seen.armed, "pain": seen.pain[-1]}
+        now["h_c"] = seen.tape[-1, ..., : config.hidden_c]
+        part = {"event": events[:, 0, 0], "y": seen.y[:, 0, 0], "pain": seen.pain[:, 0, 0]}
+        part |= {"hidden": seen.tape[1:, 0, 0, : config.hidden_c], "mean": seen.out[:, 0, 0, 0]}
+        part |= {"sigma": ff.sigma(config, seen.out[:, 0, 0, 1]), "stage": np.full(T, stage)}
+        reel.append(part)
     reel = {name: np.concatenate([part[name] for part in reel]) for name in reel[0]}
-    state, reel["armed"] = False, np.zeros(len(reel["event"]), bool)
-    for t, event in enumerate(reel["event"]):
-        state = event == ff.A or (state and event != ff.B)
-        reel["armed"][t] = state  # after the event
-    return reel
+    return reel | {"armed": armed_after(reel["event"])}
 
 
-def memory_unit(config, life, seed):
-    """The hidden unit of the grown net that follows the state of the world best, and the sign with
-    which it does."""
-    nets = life[-1][1]
-    events = ff.pick_events(config, np.random.default_rng(seed).random((1, 2000, 1)))
-    target, _ = ff.targets(config, events, nets["armed"])
-    tape, *_ = ff.live(config, nets["theta"], nets, events, target, np.zeros(events.shape))
-    hidden, state, armed = tape[0, 1:, 0, : config.hidden_c], nets["armed"].item(), []
-    for event in events[0, :, 0]:
+def armed_after(events):
+    """Say after which events (T,) the world is armed."""
+    state, states = False, []
+    for event in events:
         state = event == ff.A or (state and event != ff.B)
-        armed.append(state)
+        states.append(state)
+    return np.array(states)
+
+
+def memory_unit(config, nets, seed):
+    """Return the hidden unit of C that follows the world best, and the sign with which it does."""
+    events = ff.draw_events(config, [np.random.default_rng(seed)], 2000, 1)
+    seen = ff.act(config, nets["theta"], nets, events, np.zeros(events.shape))
+    hidden, armed = seen.tape[1:, 0, 0, : config.hidden_c], armed_after(events[:, 0, 0])
     scores = [np.corrcoef(h, armed)[0, 1] if h.std() > 1e-6 else 0 for h in hidden.T]
     best = int(np.argmax(np.abs(scores)))
     return best, 1 if scores[best] >= 0 else -1
 
 
-def caption(marks):
-    """What the marks of a check say about the stage, in words."""
-    if marks["errors_per_1000"] == 0:
-        return "The latch is there: full at A, empty at the first B. The pain is gone."
-    if marks["hit_rate"] > 0.05:
-        return "By chance the noise has hit what helps. M noticed, and C begins to fire."
-    if marks["sigma_at_targets"] > 1.2 * marks["sigma_elsewhere"]:
-        return "C grows noisy exactly where M is sure of pain: a first memory, of doubt."
+# ---- one frame -----------------------------------------------------------------------------------
+def caption(errors):
+    """Say in words what the net of a stage does."""
+    if errors == 0:
+        return "The unit fills at A and empties at the first B. The pain is gone."
+    if errors < 60:
+        return "The noise has hit what helps, M has noticed, and C begins to fire at some Bs."
     return "C is silent. Each first B after an A hurts, and nobody says why."
 
 
-def draw(figure, config, reel, life, stage, unit, sign, end):
-    """One frame: the stream up to tick `end`, and the life up to the stage's check."""
-    figure.clear()
-    figure.set_layout_engine("none")  # a computed layout would tremble from frame to frame
-    grid = figure.add_gridspec(
-        2,
-        2,
-        width_ratios=[2.7, 1],
-        height_ratios=[1, 1.25],
-        left=0.08,
-        right=0.985,
-        top=0.81,
-        bottom=0.16,
-        wspace=0.12,
-        hspace=0.22,
-    )
-    memory, output = (figure.add_subplot(grid[row, 0]) for row in (0, 1))
-    pains, noise = (figure.add_subplot(grid[row, 1]) for row in (0, 1))
-    span = slice(max(0, end - VIEW), end)
+def draw_stream(memory, output, reel, unit, sign, end):
+    """Draw the last ticks: events, the latch unit above; output and pain below."""
+    span = slice(end - VIEW, end)
     t = np.arange(span.start, end)
     for ax in (memory, output):
-        ax.fill_between(
-            np.append(t, end),
-            0,
-            1,
-            where=np.append(reel["armed"][span], False),
-            step="post",
-            transform=ax.get_xaxis_transform(),
-            color=SKY,
-            alpha=0.22,
-            linewidth=0,
-        )
+        shade = {"transform": ax.get_xaxis_transform(), "color": SKY, "alpha": 0.25, "lw": 0}
+        ax.fill_between(t, 0, 1, where=reel["armed"][span], step="post", **shade)
         ax.set(xlim=(end - VIEW - 0.5, end + 0.5), xticks=[])
     level = sign * reel["hidden"][span, unit]
     memory.fill_between(t, -1, level, color=BLUE, alpha=0.55, linewidth=0)
@@ -174,93 +152,64 @@ def draw(figure, config, reel, life, stage, unit, sign, end):
     memory.set(ylim=(-1.05, 1.05), yticks=[-1, 1], ylabel="one unit of C")
     for tick in t:
         event = reel["event"][tick]
-        memory.text(
-            tick,
-            1.2,
-            "·" if event == ff.X else "AB"[event],
-            color=COLOURS[event],
-            ha="center",
-            va="center",
-            weight="bold",
-            size=11,
-        )
+        name, style = "AB·"[event], {"ha": "center", "va": "center", "weight": "bold", "size": 11}
+        memory.text(tick, 1.2, name, color=COLOURS[event], **style)
     for tick in t[reel["pain"][span]]:
-        output.axvspan(tick - 0.4, tick + 0.4, color=RED, alpha=0.75, linewidth=0)
-    output.text(
-        0.01, 0.92, "pain", color=RED, weight="bold", fontsize=9, transform=output.transAxes
-    )
+        output.axvspan(tick - 0.4, tick + 0.4, color=RED, alpha=0.7, linewidth=0)
     mean, sigma = reel["mean"][span], reel["sigma"][span]
     output.fill_between(t, mean - 2 * sigma, mean + 2 * sigma, color=GREEN, alpha=0.22, linewidth=0)
     output.plot(t, mean, color=GREEN, linewidth=2)
     output.plot(t, reel["y"][span], ".", color=BLACK, markersize=4)
     output.axhline(0.5, color=GREY, linewidth=0.8, linestyle=":")
     output.set(ylim=(-0.7, 1.7), yticks=[0, 1], ylabel="output of C")
-    ticks = np.array([tick for tick, _, _ in life]) / 1000
-    sofar = slice(0, stage + 1)
-    for ax, names, title in (
-        (pains, {"errors_per_1000": RED}, "errors per 1000 ticks"),
-        (noise, {"sigma_at_targets": ORANGE, "sigma_elsewhere": GREY}, "noise of the output"),
-    ):
-        for name, colour in names.items():
-            values = np.array([marks[name] for _, _, marks in life])
-            ax.plot(ticks[sofar], values[sofar], color=colour)
-            ax.plot(ticks[stage], values[stage], "o", color=colour, markersize=5)
-        ax.set_title(title, fontsize=9, weight="normal", pad=4)
-        ax.set_xlim(0, ticks[-1] * 1.03)
-        ax.tick_params(labelsize=8)
-    pains.set(ylim=(0, 100), xticks=[])
-    noise.set(ylim=(0, 0.58))
-    noise.text(
-        0.04,
-        0.92,
-        "at first Bs",
-        color=ORANGE,
-        transform=noise.transAxes,
-        fontsize=8,
-        weight="bold",
-    )
-    noise.text(0.04, 0.82, "elsewhere", color="#666666", transform=noise.transAxes, fontsize=8)
-    noise.set_xlabel("thousand ticks of life", fontsize=8)
-    figure.text(0.01, 0.95, TITLE, weight="bold", fontsize=12.5)
-    figure.text(0.01, 0.892, f"after {life[stage][0]:,} ticks of life", fontsize=10)
-    figure.text(
-        0.7, 0.892, "shaded: armed, so the next B is the first", color=BLUE, fontsize=10, ha="right"
-    )
-    figure.text(0.01, 0.04, caption(life[stage][2]), fontsize=11)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=90)
-    return Image.open(buffer).convert("RGB")
 
 
-def main():
-    config = ff.Config(**ff.QUICK) if flags.quick else ff.Config()
-    life = grow_up(config, flags.seed)
-    stages = np.linspace(0, len(life) - 1, STAGES).round().astype(int)
-    reel, (unit, sign) = (
-        film(config, life, stages, flags.seed + 1),
-        memory_unit(config, life, flags.seed),
-    )
-    figure = plt.figure(figsize=(8, 4.5))
-    slower = 4 if flags.quick else 1
-    ends = range(VIEW - TICKS + slower * STEP, VIEW + (STAGES - 1) * TICKS + 1, slower * STEP)
-    frames = [
-        draw(figure, config, reel, life, stages[max(0, -(-(end - VIEW) // TICKS))], unit, sign, end)
-        for end in ends
-    ]
-    some = Image.fromarray(
-        np.vstack(frames[:: len(frames) // 6])
-    )  # the palette needs the colours of all stages
-    palette = some.quantize(PALETTE, Image.Quantize.MAXCOVERAGE)
-    frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    frames[0].save(
-        flags.out / "flip_flop.gif",
-        save_all=True,
-        append_images=frames[1:],
-        loop=0,
-        optimize=True,
-        duration=[slower * FRAME_MS] * (len(frames) - 1) + [LAST_MS],
+def draw(figure, reel, life, unit, sign, end):
+    """Draw the stream up to a tick, and the life up to the exam whose net lives there."""
+    figure.clear()
+    grid = {"height_ratios": [1, 1.25], "left": 0.08, "top": 0.8, "bottom": 0.12, "hspace": 0.14}
+    left = figure.add_gridspec(2, 1, right=0.7, **grid)
+    memory, output = (figure.add_subplot(left[row]) for row in (0, 1))
+    pains = figure.add_axes((0.79, 0.26, 0.19, 0.46))
+    draw_stream(memory, output, reel, unit, sign, end)
+    stage = reel["stage"][end - 1]
+    ticks = np.array([ticks for ticks, *_ in life]) / 1000
+    errors = np.array([errors for *_, errors in life])
+    pains.plot(ticks[: stage + 1], errors[: stage + 1], color=RED)
+    pains.plot(ticks[stage], errors[stage], "o", color=RED, markersize=6, clip_on=False)
+    pains.set(xlim=(0, ticks[-1] * 1.03), ylim=(0, 100), yticks=[0, 50, 100])
+    pains.set_xlabel("thousand ticks of life", fontsize=9.5)
+    pains.tick_params(labelsize=9.5)
+    pains.set_title("errors per 1000 ticks", fontsize=10, weight="normal", pad=6, x=-0.25)
+    figure.text(0.01, 0.94, TITLE, weight="bold", fontsize=13)
+    figure.text(0.08, 0.885, f"after {life[stage][0]:,} ticks of life", fontsize=10, color=DARK)
+    figure.text(0.7, 0.885, "shaded: an A is waiting for its B", color=BLUE, ha="right")
+    figure.text(0.79, 0.1, "red bars: pain", color=RED, weight="bold")
+    figure.text(0.08, 0.04, caption(errors[stage]), fontsize=11)
+    figure.canvas.draw()
+    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy())
+
+
+def write_gif(path, images):
+    """Write images with one palette for all, so that nothing flickers."""
+    sample = np.concatenate([np.asarray(image) for image in images[:: max(1, len(images) // 8)]])
+    palette = Image.fromarray(sample).quantize(64)
+    images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+    pause = FRAME_MS if not flags.quick else 500
+    duration = [pause] * (len(images) - 1) + [LAST_MS]
+    first, *others = images
+    first.save(path, save_all=True, append_images=others, loop=0, optimize=True, duration=duration)
+    print(
+        path, f"{len(images)} frames, {sum(duration) / 1000:.1f} s, {path.stat().st_size:,} bytes"
     )
 
 
-if __name__ == "__main__":
-    main()
+config = ff.Config(**(ff.QUICK if flags.quick else {}))
+life = grow_up(config, flags.seed)
+unit, sign = memory_unit(config, life[-1][1], flags.seed + 2)
+reel = film(config, life, stages_of(life), flags.seed + 1)
+figure = plt.figure(figsize=(8, 4.5), layout="none")
+step = 10 if flags.quick else STEP
+ends = range(VIEW, len(reel["event"]) + 1, step)
+images = [draw(figure, reel, life, unit, sign, end) for end in ends]
+write_gif(flags.out / "flip_flop.gif", images)
