@@ -41,7 +41,7 @@ flags.out.mkdir(parents=True, exist_ok=True)
 
 COLOURS = {ff.A: BLUE, ff.B: RED, ff.X: GREY}
 CANDIDATES, BUDGET = 10, 300_000  # first nets of the run, and ticks that they get here
-STAGES, TICKS, STEP, VIEW = 12, 14, 2, 40  # of the time lapse: stages, ticks of each, per frame
+STAGES, TICKS, STEP, VIEW = 10, 14, 2, 40  # of the time lapse: stages, ticks of each, per frame
 FRAME_MS, LAST_MS = 100, 2000
 TITLE = "From pain alone it learns to remember an A until the next B"
 DARK = "#555555"
@@ -57,7 +57,7 @@ class Filmed(ff.PainLearner):
 
     def check(self):
         super().check()
-        rngs = [np.random.default_rng((7, i)) for i in self.ids]
+        rngs = [np.random.default_rng((7, i, self.updates)) for i in self.ids]
         errors = ff.stream_errors(self.config, self.nets, rngs, 4000, 40)  # (S,)
         copies = ff.pick(self.nets, np.arange(len(self.ids)))
         self.film.append((self.ids, copies, errors))
@@ -95,7 +95,7 @@ def film(config, life, stages, seed):
     event_rng, noise_rng = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(2))
     now, reel = dict(life[0][1]), []
     for k, stage in enumerate(stages):
-        T = TICKS if k else VIEW
+        T = TICKS if 0 < k < STAGES - 1 else VIEW
         events = ff.draw_events(config, [event_rng], T, 1)
         theta = life[stage][1]["theta"]
         seen = ff.act(config, theta, now, events, noise_rng.standard_normal((T, 1, 1)))
@@ -119,19 +119,21 @@ def armed_after(events):
 
 
 def memory_unit(config, nets, seed):
-    """Return the hidden unit of C that follows the world best, and the sign with which it does."""
+    """Return the hidden unit of C that tells armed from not armed best, and its sign when armed."""
     events = ff.draw_events(config, [np.random.default_rng(seed)], 2000, 1)
     seen = ff.act(config, nets["theta"], nets, events, np.zeros(events.shape))
     hidden, armed = seen.tape[1:, 0, 0, : config.hidden_c], armed_after(events[:, 0, 0])
-    scores = [np.corrcoef(h, armed)[0, 1] if h.std() > 1e-6 else 0 for h in hidden.T]
-    best = int(np.argmax(np.abs(scores)))
-    return best, 1 if scores[best] >= 0 else -1
+    gaps = {}
+    for unit, sign in np.ndindex(config.hidden_c, 2):
+        h = (2 * sign - 1) * hidden[:, unit]
+        gaps[unit, 2 * sign - 1] = np.quantile(h[armed], 0.05) - np.quantile(h[~armed], 0.95)
+    return max(gaps, key=gaps.get)
 
 
 # ---- one frame -----------------------------------------------------------------------------------
-def caption(errors):
-    """Say in words what the net of a stage does."""
-    if errors == 0:
+def caption(errors, hurt):
+    """Say in words what the net of a stage does, and whether pain is in sight."""
+    if errors == 0 and not hurt:
         return "The unit fills at A and empties at the first B. The pain is gone."
     if errors < 60:
         return "The noise has hit what helps, M has noticed, and C begins to fire at some Bs."
@@ -185,7 +187,9 @@ def draw(figure, reel, life, unit, sign, end):
     figure.text(0.08, 0.885, f"after {life[stage][0]:,} ticks of life", fontsize=10, color=DARK)
     figure.text(0.7, 0.885, "shaded: an A is waiting for its B", color=BLUE, ha="right")
     figure.text(0.79, 0.1, "red bars: pain", color=RED, weight="bold")
-    figure.text(0.08, 0.04, caption(errors[stage]), fontsize=11)
+    figure.text(
+        0.08, 0.04, caption(errors[stage], reel["pain"][end - VIEW : end].any()), fontsize=11
+    )
     figure.canvas.draw()
     return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy())
 

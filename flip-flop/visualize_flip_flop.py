@@ -71,6 +71,18 @@ def armed_after(events):
     return np.array(states)
 
 
+def memory_unit(config, nets, seed):
+    """Return the hidden unit of C that tells armed from not armed best, and its sign when armed."""
+    events = ff.draw_events(config, [np.random.default_rng(seed)], 2000, 1)
+    seen = ff.act(config, nets["theta"], nets, events, np.zeros(events.shape))
+    hidden, armed = seen.tape[1:, 0, 0, : config.hidden_c], armed_after(events[:, 0, 0])
+    gaps = {}
+    for unit, sign in np.ndindex(config.hidden_c, 2):
+        h = (2 * sign - 1) * hidden[:, unit]
+        gaps[unit, 2 * sign - 1] = np.quantile(h[armed], 0.05) - np.quantile(h[~armed], 0.95)
+    return max(gaps, key=gaps.get)
+
+
 def read(name):
     """Return the metrics of all recorded seeds; before any record those of one quick run."""
     path = Path(__file__).with_name(name)
@@ -93,14 +105,11 @@ def draw_latch(config, nets):
     events += [ff.X] * 6
     life = live(config, nets, events)
     hidden = life.tape[1:, 0, 0, : config.hidden_c]  # (T, H)
-    armed = armed_after(events)
-    scores = [abs(np.corrcoef(h, armed)[0, 1]) if h.std() > 1e-6 else 0 for h in hidden.T]
-    best = int(np.argmax(scores))
+    best, side = memory_unit(config, nets, seed=7)
+    first = events.index(ff.A)
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(8, 4.8), sharex=True, height_ratios=[3, 1])
     for ax in (top, bottom):
-        t = np.arange(len(events))
-        shade = {"transform": ax.get_xaxis_transform(), "color": SKY, "alpha": 0.22, "lw": 0}
-        ax.fill_between(t, 0, 1, where=armed, step="post", **shade)
+        ax.axvspan(first, first + WAIT + 1, color=SKY, alpha=0.22, linewidth=0)
         ax.tick_params(labelsize=10)
     top.plot(hidden, color=GREY, linewidth=0.8, alpha=0.55)
     top.plot(hidden[:, best], color=BLUE, linewidth=3)
@@ -108,12 +117,10 @@ def draw_latch(config, nets):
         if event != ff.X:
             style = {"ha": "center", "va": "center", "weight": "bold", "fontsize": 13}
             top.text(t, 1.2, "AB"[event], color=COLOURS[event], **style)
-    first = events.index(ff.A)
     top.text(first + WAIT / 2, 1.2, f"{WAIT} times X", color=DARK, ha="center", va="center")
-    side = 1 if hidden[first + WAIT // 2, best] > 0 else -1
-    style = {"color": BLUE, "weight": "bold", "ha": "center", "va": "center", "fontsize": 11}
-    style["bbox"] = {"color": "white", "alpha": 0.8, "pad": 1.5}
-    top.text(first + WAIT / 2, 0.72 * side, f"unit {best + 1} of {len(scores)}: armed", **style)
+    said = f"unit {best + 1} of {config.hidden_c} holds the A"
+    style = {"color": BLUE, "weight": "bold", "va": "center", "fontsize": 12}
+    top.text(first + 7, 0.5 * side, said, **style)
     top.set(ylabel="hidden units of C", ylim=(-1.08, 1.08), yticks=[-1, 0, 1])
     top.set_title("One unit remembers the A over 100 X", pad=26)
     bottom.plot(life.out[:, 0, 0, 0], color=GREEN, linewidth=2.2)
@@ -132,13 +139,13 @@ def draw_solved(config, runs, studies):
     ax.fill_between(x, y.min(0), y.max(0), color=BLUE, alpha=0.2, linewidth=0)
     ax.plot(x, np.median(y, 0), color=BLUE, linewidth=2.6)
     most = x[-1]
-    ax.text(0.3 * most, 0.42, "pain alone,\nthe paper's rule", color=BLUE, weight="bold")
+    ax.text(0.21 * most, 0.12, "pain alone,\nthe paper's rule", color=BLUE, weight="bold")
     labels = {"teacher": (BLACK, "a teacher"), "log": (GREEN, "pain alone,\n−log(1 − p)")}
     for name, (colour, label) in labels.items() if studies else ():
         ticks = np.sort(np.concatenate([metrics[f"{name}.ticks"] for metrics in studies]))
         share = np.arange(1, len(ticks) + 1) / len(ticks)
-        done = ticks < most
-        ax.step(ticks[done], share[done], where="post", color=colour, linewidth=2)
+        steps = np.append(ticks[0], ticks[ticks < most])
+        ax.step(steps, np.append(0, share[ticks < most]), where="post", color=colour, linewidth=2)
         place = (np.median(ticks) * (1.06 if name == "log" else 0.95), 0.5)
         style = {"color": colour, "weight": "bold", "va": "center"}
         ax.text(*place, label, ha="left" if name == "log" else "right", **style)
@@ -146,11 +153,14 @@ def draw_solved(config, runs, studies):
     spread = most * np.linspace(0.9, 1.0, len(rival))
     ax.plot(spread, rival, "o", color=ORANGE, markersize=6, clip_on=False, zorder=4)
     style = {"color": "#A66F00", "weight": "bold", "ha": "right", "va": "top"}
-    ax.text(0.88 * most, max(rival), "REINFORCE,\none dot a seed", **style)
+    ax.text(0.98 * most, min(rival) - 0.05, "REINFORCE,\none dot a seed", **style)
     ax.axhline(20 / 30, **PAPER)
-    ax.text(1.25e4, 20 / 30 + 0.02, "paper: 20 of 30 runs")
-    ax.set(xscale="log", xlim=(1.2e4, most), ylim=(0, 1.02), yticks=[0, 0.25, 0.5, 0.75, 1])
-    ax.set_xlabel("ticks that a net has lived when it passes (band: all seeds, line: their median)")
+    ax.text(0.032 * most, 20 / 30 + 0.02, "paper: 20 of 30 runs")
+    ax.set(xscale="log", xlim=(most / 80, most), ylim=(0, 1.02), yticks=[0, 0.25, 0.5, 0.75, 1])
+    ticks = most * np.array([0.02, 0.05, 0.1, 0.2, 0.5, 1])
+    ax.set_xticks(ticks, [f"{tick / 1000:.0f}" for tick in ticks])
+    ax.minorticks_off()
+    ax.set_xlabel("thousand ticks that a net takes (band: all seeds, line: their median)")
     ax.set_ylabel("share of the nets")
     solved = config.nets * np.mean([metrics["parallel.solved"] for metrics in runs])
     many = f"{solved:.0f} of {config.nets} nets"
@@ -170,22 +180,26 @@ def draw_valley(config, nets):
     inputs[:, :, H + 5] = 2 * y - 1
     p = 0.5 + 0.5 * np.tanh((np.tanh(inputs @ w[0]) @ v[0, :H, 0] + v[0, H, 0]) / 2)  # (T, outputs)
     before = np.concatenate([[nets["armed"].item()], armed_after(events)[:-1]])
-    contexts = {  # event, armed, colour, where the label stands
-        "first B after an A": (ff.B, True, RED),
-        "another B": (ff.B, False, BLUE),
-        "X or A, armed": (None, True, GREEN),
-        "X or A, not armed": (None, False, PINK),
+    contexts = {  # event, armed, colour, where the label and the end of its line stand
+        "first B after an A": (True, True, RED, (-0.2, 0.6), None),
+        "another B": (True, False, BLUE, (0.56, 0.2), 0.7),
+        "A or X while armed": (False, True, GREEN, (0.66, 0.31), 0.8),
+        "A or X while not armed": (False, False, PINK, (0.87, 0.16), 1.17),
     }
     figure, ax = plt.subplots(figsize=(8, 4.6))
-    for k, (label, (event, armed, colour)) in enumerate(contexts.items()):
-        here = p[((events == ff.B) == (event == ff.B)) & (before == armed)]
+    for label, (is_b, armed, colour, place, at) in contexts.items():
+        here = p[((events == ff.B) == is_b) & (before == armed)]
         low, middle, high = np.quantile(here, [0.05, 0.5, 0.95], 0)
         ax.fill_between(y, low, high, color=colour, alpha=0.15, linewidth=0)
         ax.plot(y, middle, color=colour, linewidth=2.6)
-        style = {"color": colour, "weight": "bold", "va": "center"}
-        ax.text(1.27, [0.03, 0.8, 0.9, 1.0][k], label, clip_on=False, **style)
-    for right in (0, 1):
-        ax.plot([-0.25, 0.5, 0.5, 1.25], [right, right, 1 - right, 1 - right], ":", color=GREY)
+        ax.text(*place, label, color=colour, weight="bold", va="bottom")
+        if at is not None:
+            ends = [place[1], np.interp(at, y, middle)]
+            ax.plot([place[0] + 0.1, at], ends, color=colour, linewidth=0.8)
+    ax.plot([-0.25, 0.5, 0.5, 1.25], [1, 1, 0, 0], ":", color=RED, linewidth=1.3)
+    ax.plot([-0.25, 0.5, 0.5, 1.25], [0, 0, 1, 1], ":", color=GREY, linewidth=1.3)
+    ax.text(0.48, 0.96, "true pain at a first B", color=RED, ha="right", va="top")
+    ax.text(0.52, 0.96, "true pain elsewhere", color=DARK, va="top")
     ax.set(xlim=(-0.25, 1.25), ylim=(-0.02, 1.02), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1])
     ax.set(xlabel="output y", ylabel="pain that M predicts")
     ax.set_title("Predicted pain turns the output on at the first B only")
