@@ -2,17 +2,15 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=1.26", "matplotlib", "pillow"]
 # ///
-"""Draw the animation of rs-two-sequence: guesses for the one-unit latch, until one holds its bit
-through the noise."""
+"""Draw the animation of rs-two-sequence: guesses at the one-unit latch until one remembers."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 from PIL import Image
-from rs_two_sequence import NETS, Config, as_theta, draw, rollout, search, sequences, test_all
+from rs_two_sequence import NETS, Config, draw, pick, rollout, screen, sequences, subset
+import numpy as np
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
 plt.switch_backend("Agg")
@@ -33,168 +31,124 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-net = NETS["latch2"]
-config = replace(Config(), first_block=16)
-rng = np.random.default_rng(flags.seed)
-data, blocks = sequences(rng, config.training, config), []
-trials, _, winner = search(net, config, data, rng, lambda weights, right: blocks.append(weights))
-tried = np.concatenate(blocks, 1)[:, :trials]  # (5, trials), the last one is right
-more = draw(net, config.prior, rng, 1000 if flags.quick else 6000)
-right = test_all(net, more, data, config)[0]
-shown, steps = np.arange(6), config.shortest  # three sequences of each class
-x = data.x[:steps, None, shown].astype(float)
+net, config = NETS["latch2"], Config()
+streams = np.random.SeedSequence([flags.seed, 5]).spawn(2)
+data_rng, guess_rng = map(np.random.default_rng, streams)
+steps = 550
+training = sequences(config.training, config.shortest, config.longest, config.noise, data_rng)
+guesses = draw(net, config.prior, 1000 if flags.quick else 6000, guess_rng)
+good, _ = screen(net, guesses, training, config.tolerance)
+trials = int(good.argmax()) + 1  # the last of these is the first that is right
+six = subset(training, np.arange(6))._replace(x=training.x[:steps, :6])
+d, c = guesses["d"][0], guesses["c"][0]  # (N,)
 
 
-def outputs(weights):
-    """Outputs of one net on the six sequences, (steps + 1, 6)."""
-    return rollout(net, as_theta(net, weights), x)[1][:, 0]
+def outputs(guess):
+    """Returns the outputs of one guess on six sequences, (steps + 1, 6), from 0 on."""
+    y = [np.zeros((6, 1)), *(y for _, y in rollout(net, pick(guesses, [guess]), six))]
+    return np.stack(y)[:, :, 0]
+
+
+DARK_GREEN = "#007A59"
+history = [outputs(guess) for guess in range(trials)]
+fig = plt.figure(figsize=(8, 4.5), dpi=90, layout="none")
+plane = fig.add_axes((0.105, 0.2, 0.37, 0.61))
+small = [fig.add_axes((0.545 + 0.15 * k, row, 0.13, 0.09)) for row in (0.7, 0.54) for k in range(3)]
+big = fig.add_axes((0.585, 0.2, 0.39, 0.2))
+title = (
+    f"A long time lag, bridged by chance: guess {trials} keeps its first input for {steps} steps"
+)
+fig.text(0.03, 0.935, title, fontsize=12, weight="bold")
+fig.text(0.545, 0.84, "what the last guesses do with six sequences", fontsize=10)
+found_text = fig.text(0.585, 0.425, "", fontsize=10, weight="bold", color=DARK_GREEN)
+caption = fig.text(0.03, 0.03, "", fontsize=9.5)
+SAYS = {
+    "guess": "Each dot is a net with random weights. Most of them forget, or flicker with noise.",
+    "grow": "This one is right on all 100 training sequences: noise never turns its output over.",
+    "fill": "Of more guesses the right ones (green) fill a region: the self weight is strong.",
+}
 
 
 def lines(ax, y, width):
-    for s in shown[::-1]:
-        ax.plot(y[:, s], color=BLUE if data.sign[s] > 0 else ORANGE, linewidth=width)
+    """Draws outputs, blue where the first input was +1, else orange."""
+    ax.set(xlim=(0, steps), ylim=(-1.15, 1.15), xticks=(), yticks=())
+    for s in reversed(range(6)):
+        ax.plot(y[:, s], color=BLUE if six.sign[s, 0] > 0 else ORANGE, linewidth=width)
 
 
-def clear(ax, y_ticks=()):
-    ax.clear()
-    ax.set(xlim=(0, steps), ylim=(-1.15, 1.15), xticks=(), yticks=y_ticks)
-
-
-fig = plt.figure(figsize=(8, 4.5), dpi=90, layout="none")
-plane = fig.add_axes((0.105, 0.2, 0.37, 0.61))
-small = [
-    fig.add_axes((0.545 + 0.15 * (k % 3), 0.70 - 0.145 * (k // 3), 0.13, 0.10)) for k in range(6)
-]
-big = fig.add_axes((0.585, 0.2, 0.39, 0.25))
-first_frames = 4 if flags.quick else 34
-guess_of_frame = (
-    np.unique(np.linspace(0, trials - 1, first_frames).astype(int))
-    if trials > 3
-    else np.arange(trials)
-)
-grow = np.linspace(0, steps, 4 if flags.quick else 24).astype(int)[1:]
-fill = np.linspace(0, more.shape[1], 4 if flags.quick else 20).astype(int)[1:]
-scenes = (
-    [("guess", k) for k in guess_of_frame]
-    + [("grow", k) for k in grow]
-    + [("fill", k) for k in fill]
-)
-history = [outputs(tried[:, k : k + 1]) for k in range(trials)]
-frames, durations = [], []
-for scene, k in scenes:
-    count = k + 1 if scene == "guess" else trials
-    found = count == trials
+def draw_plane(count, found):
+    """Draws the first `count` guesses as dots in the plane of two of their weights."""
     plane.clear()
-    plane.set(
-        xlim=(-100, 100),
-        ylim=(-100, 100),
-        xlabel="self weight d",
-        ylabel="input weight c",
-        xticks=(-100, 0, 100),
-        yticks=(-100, 0, 100),
-    )
-    plane.set_title(f"{count + (k if scene == 'fill' else 0):,} guesses", fontsize=12)
-    if scene == "fill":
-        plane.scatter(
-            more[1, :k][~right[:k]], more[0, :k][~right[:k]], s=2, color="#CCCCCC", linewidth=0
-        )
-        plane.scatter(more[1, :k][right[:k]], more[0, :k][right[:k]], s=9, color=GREEN, linewidth=0)
-    failed = count - found
-    plane.scatter(tried[1, :failed], tried[0, :failed], s=14, color=GREY, linewidth=0)
-    if scene == "guess" and not found:
-        plane.scatter(tried[1, k], tried[0, k], s=70, facecolors="none", edgecolors=BLACK)
+    plane.set(xlim=(-100, 100), ylim=(-100, 100), xticks=(-100, 0, 100), yticks=(-100, 0, 100))
+    plane.set(xlabel="weight of the unit to itself", ylabel="weight of the input")
+    plane.set_title(f"{count:,} {'guess' if count == 1 else 'guesses'}", fontsize=10, pad=6)
+    more = np.arange(trials, count)
+    for which, colour, size in ((more[~good[more]], "#CCCCCC", 2), (more[good[more]], GREEN, 9)):
+        plane.scatter(d[which], c[which], s=size, color=colour, linewidth=0)
+    failed = min(count, trials) - found
+    plane.scatter(d[:failed], c[:failed], s=14, color=GREY, linewidth=0)
     if found:
-        plane.scatter(winner[1], winner[0], s=90, color=GREEN, edgecolors=BLACK, zorder=4)
-    last = list(range(max(count - 6, 0), count))
-    for j, ax in enumerate(small):
-        clear(ax)
-        for spine in ax.spines.values():
-            spine.set_visible(False)
-        if j < len(last):
-            lines(ax, history[last[j]], 0.5)
-            good = found and last[j] == trials - 1
-            ax.text(
-                0,
-                1.2,
-                f"guess {last[j] + 1}",
-                fontsize=8,
-                color=GREEN if good else "#555555",
-                weight="bold" if good else "normal",
-            )
-    clear(big, (-1, 0, 1))
-    big.set(xticks=range(0, steps + 1, 100), xlabel="step", ylabel="output")
-    if found:
-        upto = steps if scene == "fill" else k if scene == "grow" else 1
-        lines(big, history[-1][: upto + 1], 1.6)
-        if upto > 230:
-            big.text(
-                upto * 0.5,
-                0.72,
-                "first element was +1",
-                color=BLUE,
-                fontsize=9,
-                ha="center",
-                clip_on=True,
-            )
-            big.text(
-                upto * 0.5,
-                -0.82,
-                "first element was −1",
-                color="#B37800",
-                fontsize=9,
-                ha="center",
-                clip_on=True,
-            )
-        if upto > 230:
-            big.text(
-                upto * 0.5,
-                0,
-                "three noisy sequences each",
-                color="#555555",
-                fontsize=9,
-                ha="center",
-                va="center",
-            )
-    fig.texts.clear()
-    fig.text(
-        0.105,
-        0.93,
-        "One unit, three random weights: guess until it remembers",
-        fontsize=12.5,
-        weight="bold",
-    )
-    fig.text(0.545, 0.84, "What the last guesses do with six sequences", fontsize=10)
-    if found:
-        fig.text(
-            0.585,
-            0.468,
-            f"Guess {trials} holds its bit",
-            fontsize=10,
-            weight="bold",
-            color="#007A59",
-        )
-    says = {
-        "guess": "Each dot is a net with weights from U[−100, 100]. Most flicker with the noise, "
-        "or forget.",
-        "grow": "This one is right on all 100 training sequences: the first element sets it, "
-        "noise never flips it.",
-        "fill": "More guesses: solutions (green) fill a region. Strong self weight, input neither "
-        "too weak nor too strong.",
-    }
-    fig.text(0.03, 0.03, says[scene if not (scene == "guess" and found) else "grow"], fontsize=9)
+        place = (d[trials - 1], c[trials - 1])
+        plane.scatter(*place, s=90, color=GREEN, edgecolors=BLACK, zorder=4)
+    else:
+        place = (d[count - 1], c[count - 1])
+        plane.scatter(*place, s=70, facecolors="none", edgecolors=BLACK, clip_on=False)
+
+
+def draw_small(count):
+    """Draws what each of the last six guesses does."""
+    last = range(max(count - 6, 0), count)
+    for ax in small:
+        ax.clear()
+        ax.set(xticks=(), yticks=())
+        ax.spines[:].set_visible(False)
+    for ax, guess in zip(small, last):
+        lines(ax, history[guess], 0.6)
+        style = {"color": DARK_GREEN, "weight": "bold"} if good[guess] else {"color": "#555555"}
+        ax.text(0, 1.3, f"guess {guess + 1}", fontsize=9, **style)
+
+
+def draw_big(end):
+    """Draws the outputs of the accepted guess up to step `end`."""
+    big.clear()
+    lines(big, history[-1][: end + 1], 1.8)
+    big.set(yticks=(-1, 0, 1), xlabel="step", ylabel="output")
+    big.set_xticks(range(0, steps + 1, 100))
+    if end > 250:
+        big.text(end / 2, 0.55, "first input +1", color=BLUE, ha="center", va="center", fontsize=9)
+        style = {"color": "#A06000", "ha": "center", "va": "center", "fontsize": 9}
+        big.text(end / 2, -0.55, "first input −1", **style)
+
+
+def frame(scene, count, end):
+    """Draws one frame: the guesses so far, and the accepted one up to step `end`."""
+    found = count >= trials
+    draw_plane(count, found)
+    draw_small(min(count, trials))
+    draw_big(end if found else -1)
+    found_text.set_text(f"guess {trials} holds its bit" if found else "")
+    caption.set_text(SAYS[scene])
     fig.canvas.draw()
-    frames.append(Image.fromarray(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy()))
-    durations.append(170 if scene == "guess" else 90)
-if flags.quick:
-    durations = [600] * len(durations)
-durations[-1] = 2500
-palette = Image.fromarray(np.concatenate([np.asarray(frame) for frame in frames[::6]])).quantize(64)
-colours = np.array(palette.getpalette()).reshape(-1, 3)
-colours[colours.min(1) > 240] = 255
-palette.putpalette(colours.ravel().tolist())
-frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    return Image.fromarray(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy())
+
+
+counts = np.unique(np.linspace(1, trials - 1, 4 if flags.quick else 32).astype(int))
+ends = np.linspace(0, steps, 4 if flags.quick else 22).astype(int)[1:]
+fills = np.geomspace(trials + 20, len(good), 4 if flags.quick else 18).astype(int)
+frames = [frame("fill", len(good), steps)]  # a still of the GIF shows the end
+frames += [frame("guess", count, -1) for count in counts]
+frames += [frame("grow", trials, end) for end in ends]
+frames += [frame("fill", count, steps) for count in fills]
+durations = [700, *[5000 // len(counts) if len(counts) < 25 else 180] * len(counts)]
+durations += [90] * len(ends) + [100] * len(fills)
+durations = [max(one, 500) for one in durations] if flags.quick else durations
+durations[-1] = 2400
+sample = Image.fromarray(np.concatenate([np.asarray(one) for one in frames[::6]]))
+palette = sample.quantize(64)
+values = np.array(palette.getpalette()).reshape(-1, 3)
+values[values.min(1) > 240] = 255  # white stays white
+palette.putpalette(values.ravel().tolist())
+frames = [one.quantize(palette=palette, dither=Image.Dither.NONE) for one in frames]
 path = flags.out / "rs_two_sequence.gif"
 frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0)
-print(
-    path, f"{len(frames)} frames, {sum(durations) / 1000:.1f} s, {path.stat().st_size / 1e6:.2f} MB"
-)
+print(f"{path}: {len(frames)} frames, {sum(durations) / 1000} s, {path.stat().st_size:,} bytes")

@@ -2,8 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=1.26", "matplotlib"]
 # ///
-"""Draw the figures of rs-two-sequence into viz/. Statistics come from study.json, mechanisms from
-the search itself."""
+"""Draw the figures of rs-two-sequence into viz/: the latch by guessing, the rest from records."""
 
 import argparse
 import json
@@ -11,20 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
+import rs_two_sequence
+import study_rs_two_sequence
+from rs_two_sequence import NETS, draw, pick, screen, sequences
 import numpy as np
-from rs_two_sequence import (
-    NETS,
-    QUICK,
-    Config,
-    as_theta,
-    draw,
-    latch_portrait,
-    rollout,
-    search,
-    sequences,
-    study,
-    test_all,
-)
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
 plt.switch_backend("Agg")
@@ -45,23 +34,9 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-config = replace(Config(), **(QUICK if flags.quick else {}))
-rng = np.random.default_rng(flags.seed)
-recorded = Path(__file__).with_name("study.json")
-if recorded.exists():
-    record = json.loads(recorded.read_text("utf-8"))["records"][0]
-    facts, config_of_facts = record["metrics"], record["config"]
-else:
-    small = replace(Config(), **QUICK)
-    facts, config_of_facts = study(small, flags.seed), vars(small)
-COLOURS = {"a1": BLUE, "a2": RED, "latch2": GREEN, "latch1": ORANGE, "tanh": PINK}
-LABELS = {
-    "a1": "A1",
-    "a2": "A2",
-    "latch2": "latch II",
-    "latch1": "latch I",
-    "tanh": "10 tanh units",
-}
+config = replace(rs_two_sequence.Config(), **(rs_two_sequence.QUICK if flags.quick else {}))
+COLOURS = {"a2": RED, "a1": BLUE, "latch2": GREEN, "latch1": "#B37700"}
+LABELS = {"a2": "A2", "a1": "A1", "latch2": "latch II", "latch1": "latch I"}
 (flags.out / "viz").mkdir(exist_ok=True)
 
 
@@ -70,250 +45,151 @@ def save(fig, name):
     plt.close(fig)
 
 
-def trials(name, kind, values):
-    """Mean trials and their interval for each value of a sweep, nan where nothing was found: (3,
-    values)."""
-    label = [f"{name}_{kind}_{value:g}".replace(".", "_") for value in values]
-    get = [
-        [facts[f"{key}_{what}"] for what in ("trials", "trials_low", "trials_high")]
-        if facts[f"{key}_solutions"]
-        else [np.nan] * 3
-        for key in label
-    ]
-    return np.array(get, float).T
+def recorded(program, file):
+    """Returns the metrics of each recorded seed of a program, or else of a quick run."""
+    path = Path(__file__).with_name(file)
+    records = json.loads(path.read_text("utf-8"))["records"] if path.exists() else []
+    if records and not flags.quick:
+        return [record["metrics"] for record in records]
+    quick = replace(program.Config(), **program.QUICK)
+    silent = lambda fraction, message: None  # noqa: E731
+    return [rs_two_sequence.flatten(program.run(quick, flags.seed, silent))]
 
 
-# ---- rollouts: the net of the first search against the first guesses -----------------------------
-data, blocks = sequences(rng, config.training, config), []
-winner = search(NETS["a1"], config, data, rng, lambda weights, right: blocks.append(weights))[2]
-steps, shown = config.shortest, np.arange(6)  # three sequences of each class
-x = data.x[:steps, None, shown].astype(float)
-fig = plt.figure(figsize=(9, 5.2))
-grid = fig.add_gridspec(2, 4, height_ratios=(1.5, 1))
-for k in range(5):
-    ax = fig.add_subplot(grid[0, :] if k == 0 else grid[1, k - 1])
-    weights = winner if k == 0 else blocks[0][:, k - 1 : k]
-    y = rollout(NETS["a1"], as_theta(NETS["a1"], weights), x)[1][:, 0]
-    for s in shown[::-1]:
-        ax.plot(
-            y[:, s],
-            color=BLUE if data.sign[s] > 0 else ORANGE,
-            linewidth=1.6 if k == 0 else 0.7,
-            alpha=1 if k == 0 else 0.8,
-        )
-    ax.set(ylim=(-0.06, 1.06), xlim=(0, steps), yticks=(0, 0.5, 1))
-    if k == 0:
-        ax.set(xlabel="step", ylabel="output y")
-        ax.set_title("A net found by guessing keeps the first element through 500 steps of noise")
-        ax.text(
-            steps * 0.99, 0.9, "first element +1: three sequences", color=BLUE, ha="right", va="top"
-        )
-        ax.text(
-            steps * 0.99,
-            0.1,
-            "first element −1: three sequences",
-            color="#B37800",
-            ha="right",
-            va="bottom",
-        )
-    else:
-        ax.set_title(f"guess {k}", fontsize=10, weight="normal", pad=4)
-        ax.set(xticks=(0, steps), yticks=(0, 1))
-        if k == 1:
-            ax.set_ylabel("output y")
-fig.supxlabel("the first four guesses of the same search, with the same six sequences", fontsize=10)
-save(fig, "rollouts")
+runs = recorded(rs_two_sequence, "results.json")
+studies = recorded(study_rs_two_sequence, "study.json")
 
-# ---- trials of many searches ---------------------------------------------------------------------
-fig, axes = plt.subplots(4, 1, figsize=(8, 6), sharex=True)
-edges = np.geomspace(0.8, 30_000, 46)
-for ax, name in zip(axes, ("latch1", "latch2", "a1", "a2"), strict=True):
-    found, paper = np.array(facts[f"{name}_search_trials"]), NETS[name].paper
-    low, high, mean = (
-        facts[f"{name}_search_low"],
-        facts[f"{name}_search_high"],
-        facts[f"{name}_search_mean"],
+
+def values(records, metric):
+    """Returns a metric of all seeds, those without a value left out, (seeds,)."""
+    return np.array([one[metric] for one in records if one[metric] is not None], float)
+
+
+# ---- the latch -----------------------------------------------------------------------------------
+def stable_points(d, e):
+    """Returns the lowest, the middle and the highest fixed point of y -> tanh(d y + e)."""
+    y = np.linspace(-1, 1, 200_001)
+    rises = np.tanh(d * y + e) > y  # (200001,)
+    return y[:-1][rises[:-1] != rises[1:]]
+
+
+data_rng, guess_rng = map(np.random.default_rng, np.random.SeedSequence([flags.seed, 4]).spawn(2))
+net, guesses = NETS["latch2"], 4096 if flags.quick else 122_880
+points, solving, latches = [], [], []
+for _ in range(guesses // 4096):
+    training = sequences(config.training, config.shortest, config.longest, config.noise, data_rng)
+    weights = draw(net, config.prior, 4096, guess_rng)
+    good, _ = screen(net, weights, training, config.tolerance)
+    points.append(np.stack([weights["d"][0], weights["c"][0]]))  # (2, 4096)
+    solving.append(good)
+    latches += [pick(weights, k) for k in np.flatnonzero(good)]
+points, solving = np.hstack(points), np.hstack(solving)
+bins = np.linspace(-config.prior, config.prior, 41)
+counts = [np.histogram2d(*points[:, which], (bins, bins))[0] for which in (solving, ~solving)]
+percent = 100 * counts[0] / np.maximum(counts[0] + counts[1], 1)
+shade = plt.matplotlib.colors.LinearSegmentedColormap.from_list("share", ["#F2F2F2", "#007A59"])
+fig, axes = plt.subplots(1, 2, figsize=(9, 4.5), width_ratios=(1.12, 1))
+span = (-config.prior, config.prior)
+style = {"extent": (*span, *span), "origin": "lower", "cmap": shade, "vmin": 0, "aspect": "auto"}
+image = axes[0].imshow(percent.T, **style)
+fig.colorbar(image, ax=axes[0], label="guesses that solve the task, %", shrink=0.9)
+axes[0].set(xlabel="weight d of the unit to itself", ylabel="weight c of the input")
+axes[0].set_xticks((-100, -50, 0, 50, 100))
+axes[0].set_yticks((-100, -50, 0, 50, 100))
+axes[0].set_title("where the solutions lie", fontsize=10, weight="normal", pad=6)
+
+typical = min(latches, key=lambda w: abs(w["d"][0] - 60) + abs(w["c"][0] - 35) + abs(w["e"][0] - 5))
+c, d, e = (float(typical[name][0]) for name in "cde")
+y = np.linspace(-1, 1, 2001)
+ax = axes[1]
+low, high = (np.tanh(d * y + e + sign * 4 * abs(c) * config.noise) for sign in (-1, 1))
+ax.fill_between(y, low, high, color=SKY, alpha=0.35, linewidth=0)
+ax.plot(y, y, color=GREY, linewidth=1)
+ax.plot(y, np.tanh(d * y + e), color=BLUE)
+for point in stable_points(d, e):
+    stable = abs(point) > 0.9
+    colour = "#007A59" if stable else RED
+    ax.plot(
+        point, point, "o", markersize=9, color=colour, markerfacecolor=colour if stable else "w"
     )
-    ax.hist(found, edges, color=COLOURS[name], alpha=0.55)
-    q = 1 - 1 / mean
-    whole = np.maximum(
-        np.ceil(edges) - 1, 0
-    )  # a bin holds the whole numbers from its lower edge to below the upper
-    ax.stairs(len(found) * -np.diff(q**whole), edges, color=BLACK, linewidth=1)
-    ax.axvspan(low, high, color=COLOURS[name], alpha=0.35, linewidth=0)
-    ax.axvline(mean, color=COLOURS[name], linewidth=2)
-    ax.axvline(paper, **PAPER)
-    top = ax.get_ylim()[1] * 1.12
-    ax.set(xscale="log", ylim=(0, top), ylabel="searches")
-    ours_right = mean > paper
-    ax.text(
-        mean * (1.06 if ours_right else 0.94),
-        top * 0.97,
-        f"ours {mean:,.0f}",
-        color=COLOURS[name],
-        va="top",
-        ha="left" if ours_right else "right",
-        weight="bold",
-    )
-    ax.text(
-        paper * (0.94 if ours_right else 1.06),
-        top * 0.97,
-        f"paper {paper:,}",
-        va="top",
-        ha="right" if ours_right else "left",
-    )
-    ax.text(
-        0.99,
-        0.93,
-        LABELS[name],
-        transform=ax.transAxes,
-        va="top",
-        ha="right",
-        weight="bold",
-        color=COLOURS[name],
-    )
-axes[0].set_title(
-    f"Trials of {len(found)} searches: geometric, as for independent guesses (outline)"
+ax.text(0.93, 0.9, "class 1\nrests here", ha="right", va="top", color="#007A59", weight="bold")
+ax.text(-0.93, -0.9, "class 2\nrests here", va="bottom", color="#007A59", weight="bold")
+words = f"d = {d:.0f}, c = {c:.0f}, bias {e:.0f}\nblue band: noise\nof four s.d."
+ax.text(0.97, -0.97, words, ha="right", va="bottom")
+ax.set(xlim=(-1.08, 1.08), ylim=(-1.08, 1.08), xticks=(-1, 0, 1), yticks=(-1, 0, 1))
+ax.set(xlabel="output now", ylabel="output one step later")
+ax.set_title("what one of them does in a step", fontsize=10, weight="normal", pad=6)
+fig.suptitle(
+    "The plane of a three-weight latch: one guess in "
+    f"{guesses / solving.sum():.0f} falls into the solution,\n"
+    "two resting points that the noise cannot leave",
+    x=0.01,
+    ha="left",
+    fontsize=12,
+    weight="bold",
 )
-axes[-1].set(xlabel="guesses until a net is right on all training sequences", xlim=(0.9, 30_000))
+save(fig, "latch")
+
+# ---- the four rows -------------------------------------------------------------------------------
+fig, ax = plt.subplots(figsize=(8, 4.3))
+near = 0
+for k, (name, net) in enumerate(NETS.items()):
+    trials = values(runs, f"{name}.mean_trials")  # (seeds,)
+    mean = trials.mean()
+    near += 0.5 <= mean / net.paper <= 2
+    ax.plot((k - 0.4, k + 0.4), (net.paper, net.paper), **PAPER)
+    spread = np.linspace(-0.16, 0.16, len(trials)) if len(trials) > 1 else np.zeros(1)
+    ax.plot(k + spread, trials, "o", markersize=6, color=COLOURS[name], alpha=0.6, mew=0)
+    ax.plot((k - 0.25, k + 0.25), (mean, mean), color=COLOURS[name], linewidth=3)
+    top = 1.25 * max(trials.max(), net.paper)
+    label = f"{mean:,.0f}" if mean >= 20 else f"{mean:.1f}"
+    ax.text(k, 1.45 * top, f"ours {label}", ha="center", color=COLOURS[name], weight="bold")
+    ax.text(k, top, f"paper {net.paper:,}", ha="center")
+ax.set(yscale="log", xlim=(-0.5, 3.5), ylim=(3, 12_000), ylabel="trials, mean of a seed's searches")
+ax.set_xticks(range(4), [LABELS[name] for name in NETS])
+ax.tick_params(axis="x", labelsize=11, length=0)
+words = {0: "No row", 1: "One row", 2: "Two rows", 3: "Three rows", 4: "All four rows"}
+reversed_order = values(runs, "a2.mean_trials").min() > values(runs, "a1.mean_trials").max()
+order = ", but A1 and A2 are the other way round" if reversed_order else ""
+ax.set_title(f"{words[near]} within a factor two of the paper (dashed){order}")
 save(fig, "trials")
 
 # ---- gradient descent against guessing -----------------------------------------------------------
-fig, axes = plt.subplots(1, 2, figsize=(9, 4.2))
-lags = config_of_facts["descent_lags"]
-per_net = facts["descent_nets"] / 3
-for name, mark, shift in (("tanh", "o", 1), ("a2", "s", 0.985), ("a1", "^", 1.015)):
-    share = [100 * facts[f"{name}_descent_{lag}_solved"] / per_net for lag in lags]
-    axes[0].plot(
-        np.array(lags) * shift,
-        share,
-        marker=mark,
-        markersize=5,
-        color=COLOURS[name],
-        label=LABELS[name],
-    )
-axes[0].legend(title="net", loc="upper right")
-axes[0].set(
-    xscale="log", xlabel="least length, steps", ylabel="solved, % of the runs", ylim=(-3, 103)
+fig, axes = plt.subplots(1, 2, figsize=(9, 4.3), width_ratios=(1.25, 1))
+lengths = np.array(studies[0]["descent.length"])
+for name, mark in (("a2", "s"), ("a1", "^")):
+    solved = 100 * np.array([one[f"descent.{name}"] for one in studies])  # (seeds, lengths)
+    style = {"color": COLOURS[name], "marker": mark, "markersize": 6, "clip_on": False}
+    axes[0].plot(lengths, solved.mean(0), label=f"descent on {LABELS[name]}", **style)
+    axes[0].fill_between(lengths, solved.min(0), solved.max(0), color=COLOURS[name], alpha=0.15)
+guessed = sorted(
+    int(key[7:-10]) for key in studies[0] if key.startswith("length_") and "sol" in key
 )
-axes[0].set_xticks(lags, lags)
+shown = values(runs, "a1.sequences_shown").mean() / values(runs, "a1.mean_trials").mean()
+trials, within = [], []
+for length in guessed:
+    each = values(studies, f"length_{length}.a1.trials")  # (seeds,)
+    trials.append(each)
+    within.append(100 * (1 - np.exp(-20_000 / shown / each.mean())))
+style = {"color": BLACK, "marker": "o", "markersize": 6, "linestyle": ":", "clip_on": False}
+axes[0].plot(guessed, within, label="guessing A1", **style)
+axes[0].legend(loc="center right", title="within 20,000 sequences", alignment="left")
+ticks = sorted({*lengths.tolist(), *guessed})
+axes[0].set(xscale="log", ylim=(0, 103), xlabel="least length, steps")
+axes[0].set_ylabel("starts or searches that solve it, %")
+axes[0].set_xticks(ticks, ticks)
 axes[0].minorticks_off()
-axes[0].set_title("Gradient descent rarely finds it, or never")
-lags = config_of_facts["lags"]
-for name, above in (("a2", True), ("a1", False)):
-    mean, low, high = trials(name, "lag", lags)
-    axes[1].fill_between(lags, low, high, color=COLOURS[name], alpha=0.2, linewidth=0)
-    axes[1].plot(lags, mean, marker="o", markersize=4, color=COLOURS[name])
-    axes[1].text(
-        lags[0],
-        high[0] * 1.12 if above else low[0] * 0.88,
-        LABELS[name],
-        color=COLOURS[name],
-        weight="bold",
-        va="bottom" if above else "top",
-    )
-axes[1].set(
-    xscale="log",
-    yscale="log",
-    xlabel="least length, steps",
-    ylabel="guesses to a solution",
-    ylim=(50, 20_000),
-)
-axes[1].set_xticks(lags, lags)
+axes[0].set_title("Gradient descent ends where\nguessing does not care")
+for length, each in zip(guessed, trials):
+    axes[1].plot([length] * len(each), each, "o", color=BLUE, alpha=0.6, mew=0)
+means = np.array([each.mean() for each in trials])
+axes[1].plot(guessed, means, color=BLUE)
+for length, mean in zip(guessed, means):
+    axes[1].text(length, mean * 1.35, f"{mean:,.0f}", ha="center", color=BLUE, weight="bold")
+axes[1].set(xscale="log", yscale="log", xlim=(guessed[0] / 2, guessed[-1] * 2), ylim=(100, 10_000))
+axes[1].set(xlabel="least length, steps", ylabel="guesses at A1 for a solution")
+axes[1].set_xticks(guessed, guessed)
 axes[1].minorticks_off()
-axes[1].set_title("Guessing hardly notices the lag")
+factor, longer = means[-1] / means[0], guessed[-1] / guessed[0]
+axes[1].set_title(f"{longer:.0f} times the length:\n{factor:.1f} times the guesses")
 save(fig, "descent")
-
-# ---- the latch -----------------------------------------------------------------------------------
-net, guesses = NETS["latch2"], 3000 if flags.quick else 100_000
-good, bad = [], []
-for _ in range(0, guesses, config.block):
-    weights = draw(net, config.prior, rng, min(config.block, guesses))
-    right = test_all(net, weights, data, config)[0]
-    good.append(weights[:, right])
-    bad.append(weights[:, ~right])
-good, bad = np.concatenate(good, 1), np.concatenate(bad, 1)
-fig, axes = plt.subplots(1, 2, figsize=(9.5, 4.6))
-bins = np.linspace(-100, 100, 41)
-counts = [np.histogram2d(part[1], part[0], (bins, bins))[0] for part in (good, bad)]
-share = counts[0] / np.maximum(counts[0] + counts[1], 1)
-shade = plt.matplotlib.colors.LinearSegmentedColormap.from_list("share", ["#F2F2F2", GREEN])
-image = axes[0].imshow(
-    100 * share.T, extent=(-100, 100, -100, 100), origin="lower", cmap=shade, vmin=0, aspect="auto"
-)
-fig.colorbar(image, ax=axes[0], label="guesses that solve the task, %", shrink=0.9)
-axes[0].set(
-    xlabel="self weight d",
-    ylabel="input weight c",
-    xticks=range(-100, 101, 50),
-    yticks=range(-100, 101, 50),
-)
-axes[0].set_title(f"One guess in {guesses / good.shape[1]:.0f} is a latch")
-points, margins = latch_portrait(good, config.noise)
-typical = np.argsort(margins.min(0))[good.shape[1] // 2]
-c, d, e = good[:3, typical].astype(float)
-y = np.linspace(-1, 1, 2001)
-ax = axes[1]
-ax.plot(y, y, color=GREY, linewidth=1)
-ax.fill_between(
-    y,
-    np.tanh(d * y + e - 4 * abs(c) * config.noise),
-    np.tanh(d * y + e + 4 * abs(c) * config.noise),
-    color=SKY,
-    alpha=0.35,
-    linewidth=0,
-)
-ax.plot(y, np.tanh(d * y + e), color=BLUE)
-lower, middle, upper = points[:, typical]
-ax.plot([lower, upper], [lower, upper], "o", color=GREEN, markersize=9)
-ax.plot([middle], [middle], "o", markerfacecolor="white", color=RED, markersize=9)
-ax.text(0.88, 0.95, "class 1", ha="right", va="top", color=GREEN, weight="bold")
-ax.text(-0.84, -0.97, "class 2", va="bottom", color=GREEN, weight="bold")
-right_side = middle < 0.2
-ax.text(
-    middle + (0.3 if right_side else -0.3),
-    -0.35,
-    "unstable",
-    ha="left" if right_side else "right",
-    color=RED,
-)
-ax.annotate(
-    "",
-    (middle, middle),
-    (middle + (0.29 if right_side else -0.29), -0.33),
-    arrowprops={"arrowstyle": "->", "color": RED},
-)
-ax.text(
-    0.97,
-    -0.97,
-    f"d = {d:.0f}, c = {c:.0f}, bias {e:.0f}\nband: 4 s.d. of the noise",
-    ha="right",
-    va="bottom",
-)
-ax.set(xlim=(-1.05, 1.05), ylim=(-1.08, 1.08), xlabel="output now", ylabel="output one step later")
-ax.set_title("It holds by two stable fixed points")
-save(fig, "latch")
-
-# ---- sweeps --------------------------------------------------------------------------------------
-fig, axes = plt.subplots(1, 2, figsize=(9, 4.4), sharey=True)
-for ax, kind, values, name_of_x in (
-    (axes[0], "prior", config_of_facts["priors"], "weights drawn from U[−r, r]: r"),
-    (axes[1], "noise", config_of_facts["noises"], "standard deviation of the noise"),
-):
-    for name in ("a2", "a1", "latch2"):
-        mean, low, high = trials(name, kind, values)
-        ax.plot(values, mean, marker="o", markersize=4, color=COLOURS[name], label=LABELS[name])
-        ax.fill_between(values, low, high, color=COLOURS[name], alpha=0.2, linewidth=0)
-    ax.set(yscale="log", xlabel=name_of_x)
-for name in ("a2", "a1", "latch2"):
-    axes[1].plot(
-        [0.2], [NETS[name].paper], marker="_", markersize=22, markeredgewidth=2, color=COLOURS[name]
-    )
-axes[1].text(0.225, NETS["latch2"].paper, "bars: the paper's figures", va="center")
-axes[0].set(xscale="log", ylabel="guesses to a solution")
-axes[0].set_xticks(config_of_facts["priors"], [f"{value:g}" for value in config_of_facts["priors"]])
-axes[0].minorticks_off()
-axes[0].legend(loc="upper right")
-axes[0].set_title("Any wide enough range will do")
-axes[1].set_title("Noise decides how rare solutions are")
-save(fig, "sweeps")
