@@ -68,6 +68,13 @@ def test_every_page_can_be_shared(site):
         assert (site / stub.slug / "social.jpg").is_file()
 
 
+def test_every_picture_says_what_it_shows_and_how_large_it_is(site):
+    for path in site.rglob("*.html"):
+        for picture in re.findall("<img [^>]*>", path.read_text("utf-8")):
+            assert re.search(r'alt="[^"]{3,}"', picture), (path, picture)
+            assert re.search(r'width="[1-9]\d*" height="[1-9]\d*"', picture), (path, picture)
+
+
 def test_what_one_takes_home_is_what_lies_in_the_tree(site, tmp_path):
     for stub in catalogue_stubs():
         for path in (stub.script, stub.folder / "card.toml", stub.run.file):
