@@ -2,16 +2,16 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=1.26", "matplotlib", "pillow"]
 # ///
-"""Draw the animation of levin-count-inputs: a small search, program by program, until one writes
-ones everywhere."""
+"""Draw the animation of levin-count-inputs: guessed programs die, then one writes ones."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
+from levin_count_inputs import JUMP, OPS, TRAINING, WEIGHTS, WRITE
+from levin_count_inputs import Config, Lanes, answers, targets
+from study_levin_count_inputs import Film
 import matplotlib.pyplot as plt
 import numpy as np
-from levin_count_inputs import TRAINING, Config, listing, search
 from PIL import Image
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
@@ -33,119 +33,123 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-LANES, CELLS = 20, 14  # what is shown: so many programs side by side, so many cells of each
-config = replace(Config(), lanes=LANES, runs=300 if flags.quick else 20_000)
-history = []
-TITLE = "Three examples are enough: most that fits writes ones everywhere"
+
+TITLE = "Three examples are enough: the program that writes ones"
+SHORTEST = [WRITE, 0, JUMP, 0]
+ROWS = 13  # shown at a time
+FLICKER = 4 if flags.quick else 26  # frames of the search
 
 
-class Found(Exception):
-    """Ends the search at the first program that generalises."""
+def guessed(config, rng):
+    """Guess and run programs side by side; yield what is to be seen after each step."""
+    lanes = Lanes(config, rng)
+    started = 0
+    while True:
+        free = np.flatnonzero(~lanes.alive)
+        lanes.start(free, np.arange(started, started + len(free)))
+        started += len(free)
+        over = lanes.step()  # (B,)
+        lanes.alive &= ~over
+        rows = []
+        for lane in range(ROWS):
+            cells = lanes.cells[lane, config.work_cells :][: lanes.end[lane]]
+            colors = [GREY if over[lane] else SKY] * len(cells)
+            if not over[lane] and 0 <= lanes.ip[lane] < len(cells):
+                colors[lanes.ip[lane]] = BLUE
+            rows.append((f"{lanes.run[lane] + 1:,}", cells, colors, ""))
+        yield rows, started
 
 
-def watch(lanes, over):
-    if len(over) < LANES:  # the search is running out
-        return
-    history.append(
-        (
-            lanes.run.copy(),
-            lanes.end.copy(),
-            lanes.cells[:, config.work_cells :][:, :CELLS].copy(),
-            lanes.ip.copy(),
-            over.copy(),
-            lanes.weights.copy(),
-            lanes.age.copy(),
-            lanes.code.copy(),
-        )
-    )
-    if (lanes.weights[over] == 1).all(-1).any():
-        raise Found((lanes.weights == 1).all(-1).argmax())
+class Weighed(Film):
+    """A film that keeps the weights at each moment, too."""
+
+    def __init__(self, *of_film):
+        self.written = []
+        super().__init__(*of_film)
+
+    def fetch(self):
+        self.written.append(self.weights[0].copy())
+        return super().fetch()
 
 
-try:
-    search(config, np.random.default_rng(flags.seed), TRAINING[None], callback=watch)
-    lane = 0
-except Found as ending:
-    lane = int(ending.args[0])
-born = len(history) - int(history[-1][-2][lane])
-steps = [
-    *range(26),
-    *np.geomspace(30, max(born - 1, 40), 22).astype(int),
-    *np.linspace(born, len(history) - 1, 34).astype(int),
-]
-steps = [min(max(step, 0), len(history) - 1) for step in steps]
+def row_of(step, moment):
+    """Return the label, cells, colors and doing of a moment of the program that is followed."""
+    colors = ["#E4EEF6"] * len(moment.cells)
+    colors[moment.work + moment.ip] = BLUE
+    if moment.op == WRITE:
+        colors[moment.work + moment.arguments[0]] = ORANGE  # here the instruction itself
+    does = f"weight {moment.wp} becomes 1" if moment.op == WRITE else "go on at cell 0"
+    return f"step {step + 1}", moment.cells, colors, f"{OPS[moment.op]}(0): {does}"
 
-frames = []
-fig = plt.figure(figsize=(8, 4.6), dpi=80, layout="none")
-grid, strip = fig.add_axes((0.02, 0.13, 0.60, 0.68)), fig.add_axes((0.68, 0.20, 0.29, 0.50))
-found = listing(
-    config, history[-1][-1][lane][: history[-1][1][lane]].tolist(), int(history[-1][-2][lane])
-)
-for step in steps:
-    run, end, cells, ip, over, weights, age, _ = history[step]
-    for ax in (grid, strip):
+
+# ---- frames --------------------------------------------------------------------------------------
+film = Weighed(Config(), SHORTEST, 1000)
+CELLS = 13  # of a row
+figure = plt.figure(figsize=(9, 5), dpi=80, layout="none")
+grid = figure.add_axes((0.09, 0.11, 0.47, 0.73))
+bars = figure.add_axes((0.65, 0.20, 0.33, 0.64))
+
+
+def draw(rows, weights, above, below):
+    """Draw one frame: rows of cells on the left, the weights (100,) on the right."""
+    for ax in (grid, bars):
         ax.clear()
-        ax.set(xticks=(), yticks=())
-        for spine in ax.spines.values():
-            spine.set_visible(False)
-    colours = np.ones((LANES, CELLS, 3))
-    for row in range(LANES):
-        winner = row == lane and step >= born
-        for cell in range(min(end[row], CELLS)):
-            at = cell == ip[row] and not over[row]
-            shade = ORANGE if winner else GREY if over[row] else SKY
-            colours[row, cell] = plt.matplotlib.colors.to_rgb(BLUE if at else shade)
-            grid.text(
-                cell,
-                row,
-                cells[row, cell],
-                ha="center",
-                va="center",
-                fontsize=7,
-                color="white" if at else BLACK,
-            )
-    grid.imshow(colours, aspect="auto")
-    grid.set_title(f"Program {run.max() + 1:,} has just been guessed", fontsize=11)
-    best = lane if step >= born else int((weights == 1).sum(-1).argmax())
-    image = np.where(weights[best] == 0, 0.0, np.where(weights[best] == 1, 1.0, 0.4)).reshape(
-        10, 10
+    figure.texts.clear()
+    grid.set(xlim=(-0.05, CELLS), ylim=(ROWS, 0))
+    grid.axis("off")
+    for y, (label, cells, colors, does) in enumerate(rows):
+        grid.text(4.5, y + 0.45, does, va="center", fontsize=10)
+        grid.text(-0.2, y + 0.45, label, ha="right", va="center", fontsize=9, color="#666666")
+        for x, (content, color) in enumerate(zip(cells[:CELLS], colors)):
+            grid.add_patch(plt.Rectangle((x, y), 0.93, 0.86, color=color))
+            ink = "white" if color == BLUE else BLACK
+            middle = (x + 0.46, y + 0.45)
+            grid.text(*middle, content, ha="center", va="center", fontsize=9, color=ink)
+    bars.bar(np.arange(WEIGHTS), weights, color=GREEN, width=1)
+    bars.set(xlim=(-1, WEIGHTS), ylim=(0, 1.6), yticks=(0, 1))
+    bars.set(xlabel="input", ylabel="weight")
+    for k, (shown, given) in enumerate(zip(TRAINING, answers(weights, TRAINING))):
+        places = ", ".join(str(place) for place in shown)
+        right = given == targets(shown)
+        words = f"{places} on; the unit says {given}"
+        bars.text(1, 1.5 - 0.13 * k, words, va="center", color=GREEN if right else RED)
+    figure.text(0.02, 0.935, TITLE, fontsize=14, weight="bold")
+    figure.text(0.02, 0.875, above, fontsize=10)
+    figure.text(0.02, 0.035, below, fontsize=10)
+    figure.canvas.draw()
+    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+
+
+images, milliseconds = [], []
+search = guessed(Config(lanes=ROWS), np.random.default_rng(flags.seed))
+legend = "A row is a program. Dark: its next instruction. Grey: it has just died."
+for _ in range(FLICKER):
+    rows, started = next(search)
+    above = f"{started:,} programs have been guessed, cell by cell; most die at once"
+    images.append(draw(rows, np.zeros(WEIGHTS, int), above, legend))
+    milliseconds.append(120)
+
+shown = sorted({*range(16), *np.linspace(16, len(film.moments) - 1, 28).astype(int)})
+shown = shown[::8] if flags.quick else shown
+legend = "A row is a step. Dark or orange: the instruction. Orange: the cell that is written out."
+for step in shown:
+    first = max(step - ROWS + 1, 0)
+    rows = [row_of(n, film.moments[n]) for n in range(first, step + 1)]
+    above = (
+        "In thousands, a few fit. This one writes its own instruction, number 1, again and again:"
     )
-    strip.imshow(
-        image, cmap=plt.matplotlib.colors.ListedColormap(["#EEEEEE", GREY, GREEN]), vmin=0, vmax=1
-    )
-    strip.set_title(f"{(weights[best] == 1).sum()} of 100 weights are 1", fontsize=11)
-    strip.text(4.5, 10.7, f"program {run[best] + 1:,}, step {age[best]}", ha="center", fontsize=9)
-    fig.texts.clear()
-    fig.text(
-        0.02,
-        0.07,
-        "Each row is a program, guessed cell by cell as it runs. Dark: the next instruction; grey: "
-        "it just died.",
-        fontsize=9,
-    )
-    last = step == len(history) - 1
-    says = (
-        f"{found}  writes 1 everywhere: right on all 161,700 inputs."
-        if last
-        else (
-            "Nearly all die within a few steps."
-            if step < born
-            else "This one lives, and writes ones."
-        )
-    )
-    fig.text(0.02, 0.93, TITLE, fontsize=12.5, weight="bold")
-    fig.text(0.02, 0.02, says, fontsize=9, weight="bold")
-    fig.canvas.draw()
-    frames.append(Image.fromarray(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy()))
-palette = Image.fromarray(np.concatenate([np.asarray(frame) for frame in frames[::9]])).quantize(40)
-colours = np.array(palette.getpalette()).reshape(-1, 3)
-colours[colours.min(1) > 248] = 255
-palette.putpalette(colours.ravel().tolist())
-frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-frames[0].save(
-    flags.out / "levin_count_inputs.gif",
-    save_all=True,
-    append_images=frames[1:],
-    duration=[110] * (len(frames) - 1) + [2500],
-    loop=0,
-)
+    images.append(draw(rows, film.written[step], above, legend))
+    milliseconds.append(150)
+above = "All hundred weights are 1, and all 161,700 inputs are counted right"
+images.append(draw(rows, film.weights[0], above, legend))
+milliseconds.append(2000)
+
+sample = Image.fromarray(np.concatenate([np.asarray(image) for image in images[::9]]))
+palette = sample.quantize(48)
+colors = np.array(palette.getpalette()).reshape(-1, 3)
+colors[colors.min(1) > 244] = 255
+palette.putpalette(colors.ravel().tolist())
+first, *others = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+path = flags.out / "levin_count_inputs.gif"
+first.save(path, save_all=True, append_images=others, duration=milliseconds, loop=0, disposal=1)
+print(f"{len(images)} frames, {sum(milliseconds) / 1000:.1f} s, {path.stat().st_size:,} bytes")

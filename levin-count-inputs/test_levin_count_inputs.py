@@ -1,13 +1,14 @@
-"""Tests of levin_count_inputs: every instruction, the guesses, lockstep against one by one, the
-searches, the task."""
+"""Tests of levin_count_inputs: every instruction, programs side by side against one at a time,
+the search, the task, the wiring of both programs."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from math import comb, log2
 
 import numpy as np
 import pytest
 
 import levin_count_inputs as lci
+import study_levin_count_inputs as study
 from levin_count_inputs import (
     ADD,
     ALLOCATE,
@@ -24,38 +25,149 @@ from levin_count_inputs import (
     STOP,
     SUBTRACT,
     TRAINING,
+    UNSEEN,
     WEIGHTS,
     WRITE,
     Config,
-    Machine,
-    answers,
-    census,
-    every_input,
-    execute,
-    exponential_distance,
-    gradient_descent,
-    listing,
-    lsearch,
+    Fit,
+    Lanes,
+    Replay,
     main,
-    minimum_norm,
-    ridge_regression,
     run,
     search,
-    source_of_ones,
     unseen_right,
 )
 
-CONFIG = replace(Config(), **QUICK)
+CONFIG = Config(**QUICK)
+ARGUMENTS = (3, 1, 1, 0, 3, 2, 2, 1, 1, 1, 3, 3, 1)  # of each instruction
 
 
-def after(program, work=(), weights=(), config=CONFIG, ip=0):
-    """One step of a hand-made program."""
-    machine = Machine(list(program), list(work), [*weights, *[0] * (WEIGHTS - len(weights))], ip)
-    machine.step(config)
-    return machine
+def silent(fraction, message):
+    pass
 
 
-# ---- instructions --------------------------------------------------------------------------------
+# ---- the oracle: the same machine, plainly, one program at a time ----
+@dataclass
+class Machine:
+    """Addresses 0, 1, ... are the program, -1, -2, ... the work tape."""
+
+    program: list = field(default_factory=list)
+    work: list = field(default_factory=list)
+    weights: list = field(default_factory=lambda: [0] * WEIGHTS)
+    ip: int = 0
+    wp: int = 0
+    age: int = 0
+    halted: bool = False
+
+    def __getitem__(self, address):
+        return self.program[address] if address >= 0 else self.work[-1 - address]
+
+    def __setitem__(self, address, value):
+        tape, place = (self.program, address) if address >= 0 else (self.work, -1 - address)
+        tape[place] = value
+
+    def written(self, address):
+        return -len(self.work) <= address < len(self.program)
+
+    def wanted(self):
+        """The range of the cell that has to be guessed before the next step, or None."""
+        end = len(self.program)
+        if self.ip == end:
+            return 0, len(OPS) - 1
+        if self.written(self.ip) and 0 <= self[self.ip] < len(OPS):
+            if self.ip < end <= self.ip + ARGUMENTS[self[self.ip]]:
+                return -len(self.work), end
+        return None
+
+    def step(self, config):
+        self.age += 1
+        self.halted = not self.execute(config) or self.wp == WEIGHTS
+
+    def execute(self, config):
+        """Whether the next instruction was legal, and not Stop."""
+        if not self.written(self.ip) or not 0 <= self[self.ip] < len(OPS):
+            return False
+        op, end = self[self.ip], len(self.program)
+        count = ARGUMENTS[op]
+        if self.ip + count >= end:
+            return False
+        a = [self[self.ip + 1 + j] for j in range(count)]
+        for j, address in enumerate(a):
+            ahead = address == end and (op, j) in ((JMPLEQ, 2), (JUMP, 0))
+            if not self.written(address) and not ahead:
+                return False
+        c = [self[address] if address < end else None for address in a]
+        self.ip += 1 + count
+        if op == STOP:
+            return False
+        if op == JMPLEQ:
+            self.ip = a[2] if c[0] <= c[1] else self.ip
+        elif op == JUMP:
+            self.ip = a[0]
+        elif op == WRITE:
+            self.weights[self.wp] = c[0]
+            self.wp += 1
+        elif op == ALLOCATE:
+            if not 0 <= c[0] <= config.work_cells - len(self.work):
+                return False
+            self.work += [0] * c[0]
+        elif op == FREE:
+            if not 0 <= c[0] <= len(self.work):
+                return False
+            del self.work[len(self.work) - c[0] :]
+        else:
+            return self.store(config, op, a[-1], c)
+        return True
+
+    def store(self, config, op, to, c):
+        if op == READ and not 0 <= c[0] < WEIGHTS:
+            return False
+        if op in (ADD, SUBTRACT, MULTIPLY):
+            value = {ADD: c[0] + c[1], SUBTRACT: c[0] - c[1], MULTIPLY: c[0] * c[1]}[op]
+        elif op in (INCREMENT, DECREMENT):
+            value = c[0] + (1 if op == INCREMENT else -1)
+        else:
+            value = self.weights[c[0]] if op == READ else c[0]
+        if abs(value) > config.largest:
+            return False
+        self[to] = value
+        return True
+
+
+def execute(config, code, limit):
+    """The machine after a program with these guesses, and -log2 of their probability."""
+    machine, bits, code = Machine(), 0.0, iter(code)
+    while not machine.halted and machine.age < limit:
+        while len(machine.program) < config.program_cells and (wanted := machine.wanted()):
+            machine.program.append(next(code))
+            bits += log2(wanted[1] - wanted[0] + 1)
+        machine.step(config)
+    return machine, bits
+
+
+# ---- instructions ----
+def lane_after(program, work=(), weights=()):
+    """One step of a hand-made program in Lanes: whether it is over, and its state."""
+    lanes = Lanes(replace(CONFIG, lanes=1), None)
+    zero = CONFIG.work_cells
+    lanes.cells[0, zero : zero + len(program)] = program
+    lanes.cells[0, zero - len(work) : zero] = work[::-1]
+    lanes.weights[0, : len(weights)] = weights
+    lanes.end[:], lanes.work[:], lanes.limit[:], lanes.alive[:] = len(program), len(work), 99, True
+    lanes.draw = lambda asked, low, choices: pytest.fail("asks") if len(asked) else low
+    over = bool(lanes.step()[0])
+    work_now = lanes.cells[0, zero - lanes.work[0] : zero][::-1].tolist()
+    state = {
+        "program": lanes.cells[0, zero : zero + lanes.end[0]].tolist(),
+        "work": work_now,
+        "weights": lanes.weights[0].tolist(),
+        "ip": int(lanes.ip[0]),
+        "wp": int(lanes.wp[0]),
+    }
+    assert not lanes.cells[0, : zero - lanes.work[0]].any()  # what is not in use is zero
+    return over, state
+
+
 @pytest.mark.parametrize(
     "program, work, weights, expected",
     [
@@ -77,13 +189,15 @@ def after(program, work=(), weights=(), config=CONFIG, ip=0):
     ],
 )
 def test_what_an_instruction_does(program, work, weights, expected):
-    machine = after(program, work, weights)
+    over, state = lane_after(program, work, weights)
+    weights = weights + [0] * (WEIGHTS - len(weights))
+    machine = Machine(list(program), list(work), list(weights))
+    machine.step(CONFIG)
+    start = {"program": program, "work": work, "weights": weights, "ip": len(program), "wp": 0}
+    assert state == start | expected
+    assert {name: getattr(machine, name) for name in start} == start | expected
     assert not machine.halted
-    assert machine.age == 1
-    assert machine.ip == expected.pop("ip", len(program))
-    unchanged = {"program": program, "work": work, "wp": 0}
-    for name, value in (unchanged | expected).items():
-        assert getattr(machine, name) == value
+    assert over == (state["ip"] == 0)  # which is an endless loop here
 
 
 @pytest.mark.parametrize(
@@ -106,276 +220,342 @@ def test_what_an_instruction_does(program, work, weights, expected):
         ([READ, -1, -1], [-1]),
     ],
 )
-def test_what_is_illegal_halts(program, work):
-    machine = after(program, work)
-    assert machine.halted
-    assert machine.age == 1
-
-
-def test_a_program_may_run_in_the_work_tape():
-    machine = after(
-        [JUMP, -2], [0, INCREMENT]
-    )  # the tape reads ..., -2: INCREMENT, -1: 0, 0: JUMP, ...
-    assert machine.ip == -2
+def test_what_is_illegal_halts_and_changes_nothing(program, work):
+    over, state = lane_after(program, work)
+    machine = Machine(list(program), list(work))
     machine.step(CONFIG)
-    assert machine.program == [JUMP + 1, -2]
-    assert machine.ip == 0
+    assert over and machine.halted
+    assert (state["program"], state["work"]) == (program, work) == (machine.program, machine.work)
 
 
-def test_two_argument_writes_name_their_weight():
-    config = replace(CONFIG, two_argument_writes=True)
-    machine = after([WRITE, -1, 0], [42], config=config)
-    assert machine.weights[42] == WRITE
-    assert sum(map(bool, machine.weights)) == 1
-    assert after([WRITE, -1, 0], [100], config=config).halted
-    assert after([WRITE, -1, 0], [-1], config=config).halted
-
-
-# ---- guesses -------------------------------------------------------------------------------------
 def test_what_is_asked_for_and_how_likely_each_answer_is():
-    machine = Machine()
-    assert machine.wanted(CONFIG) == (0, 12)
-    machine.program = [JMPLEQ]
-    assert machine.wanted(CONFIG) == (0, 1)
-    machine.program, machine.work = [JMPLEQ, 1], [0, 0]
-    assert machine.wanted(CONFIG) == (-2, 2)
-    machine.program = [JMPLEQ, 1, 0, 0]
-    assert machine.wanted(CONFIG) is None
-    machine.program, machine.ip = [13], 0
-    assert machine.wanted(CONFIG) is None
-    machine.ip = 1
-    assert machine.wanted(CONFIG) == (0, 12)
+    assert Machine().wanted() == (0, 12)
+    assert Machine([JMPLEQ]).wanted() == (0, 1)
+    assert Machine([JMPLEQ, 1], [0, 0]).wanted() == (-2, 2)
+    assert Machine([JMPLEQ, 1, 0, 0]).wanted() is None
+    assert Machine([13]).wanted() is None
+    assert Machine([13], ip=1).wanted() == (0, 12)
 
 
-def test_the_shortest_solution_reads_its_own_instruction():
-    machine, bits = execute(CONFIG, [WRITE, 0, JUMP, 0], 1000)
-    assert machine.weights == [1] * WEIGHTS
-    assert machine.age == 199  # a hundred writes, and a jump between any two
-    assert machine.halted
-    assert bits == pytest.approx(log2(13 * 2 * 13 * 4))
-    assert listing(CONFIG, [WRITE, 0, JUMP, 0], 1000) == "0: WriteWeight(0); 2: Jump(0)"
-    assert listing(CONFIG, [JUMP, 1, 2, STOP], 9) == "0: Jump(1); 1: WriteWeight(2); 3: Stop()"
-    assert execute(CONFIG, [WRITE, 0, JUMP, 0], 193)[0].weights == [1] * 97 + [0] * 3  # cut off
+# ---- programs side by side against one at a time ----
+class Watched(Lanes):
+    """Lanes that keep each program that is over, and count the steps that they executed."""
 
+    def __init__(self, config, rng):
+        super().__init__(config, rng)
+        self.ended, self.executed = [], 0
+        Watched.last = self
 
-def test_a_program_ends_where_no_more_cells_may_be_written():
-    config = replace(CONFIG, program_cells=3)
-    machine, _ = execute(config, [WRITE, 0, WRITE, 0], 100)
-    assert machine.halted
-    assert machine.weights[:2] == [1, 0]
+    def step(self):
+        self.executed += int(self.alive.sum())
+        over = super().step()
+        self.ended += [(self.fit(lane), int(self.work[lane])) for lane in np.flatnonzero(over)]
+        return over
 
 
 @pytest.mark.parametrize(
-    "code, source",
+    "changes", [{}, {"program_cells": 9, "work_cells": 5}, {"largest": 100, "doublings": 0}]
+)
+def test_side_by_side_is_as_one_at_a_time(changes):
+    config = replace(CONFIG, runs=4000, lanes=256, least_limit=32, **changes)
+    runs, steps, _ = search(
+        config, np.random.default_rng(1003), TRAINING[None], silent, kind=Watched
+    )
+    ended = sorted(Watched.last.ended)
+    assert [fit.run for fit, _ in ended] == list(range(config.runs)) and runs == config.runs
+    assert steps == sum(fit.steps for fit, _ in ended)
+    fewer = Watched.last.executed < 0.95 * steps  # endless loops are charged, not executed
+    assert fewer or config.doublings == 0
+    for fit, work in ended:
+        machine, bits = execute(config, fit.code, fit.limit)
+        assert (machine.age, machine.weights) == (fit.steps, fit.weights.tolist())
+        assert len(machine.program) == len(fit.code)
+        assert bits == pytest.approx(fit.bits)
+        assert len(machine.work) == work
+
+
+def test_guesses_and_limits_have_the_right_probabilities():
+    config = replace(CONFIG, runs=25_000)
+    search(config, np.random.default_rng(1000), TRAINING[None], silent, kind=Watched)
+    fits = [fit for fit, _ in Watched.last.ended]
+    for op in range(len(OPS)):
+        assert np.mean([fit.code[0] == op for fit in fits]) == pytest.approx(1 / 13, abs=0.008)
+    jumps = [fit.code[1] for fit in fits if fit.code[0] == JUMP]
+    assert np.mean(jumps) == pytest.approx(0.5, abs=0.05)
+    limits = np.array([fit.limit for fit in fits])
+    for doublings, share in enumerate((1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 32)):
+        assert np.mean(limits == 8 * 2**doublings) == pytest.approx(share, abs=0.012)
+
+
+def test_no_program_begins_once_the_steps_are_spent():
+    config = replace(CONFIG, runs=10**9, lanes=64)
+    rng = np.random.default_rng(1001)
+    runs, steps, _ = search(config, rng, TRAINING[None], silent, 20_000, kind=Watched)
+    assert 20_000 <= steps < 20_000 + 64 * 256
+    assert sorted(fit.run for fit, _ in Watched.last.ended) == list(range(runs))
+
+
+def test_progress_rises_to_the_end():
+    fractions = []
+    rng = np.random.default_rng(1002)
+    search(replace(CONFIG, runs=5000), rng, TRAINING[None], lambda f, said: fractions.append(f))
+    assert fractions == sorted(fractions) and 0 < fractions[0] < 1 == fractions[-1]
+
+
+# ---- the search ----
+SHORTEST = [WRITE, 0, JUMP, 0]
+ONES = np.ones(WEIGHTS, np.int32)
+
+
+def test_the_shortest_solution_reads_its_own_instruction():
+    machine, bits = execute(CONFIG, SHORTEST, 1000)
+    assert machine.weights == [1] * WEIGHTS
+    assert machine.age == 199  # a hundred writes, and a jump between any two
+    assert bits == pytest.approx(log2(13 * 2 * 13 * 4))
+    replay = Replay(CONFIG, SHORTEST, 1000)
+    assert replay.weights[0].tolist() == machine.weights and replay.bits[0] == pytest.approx(bits)
+    assert list(replay.lines.values()) == ["0: WriteWeight(0)", "2: Jump(0)"]
+    cut = Replay(CONFIG, SHORTEST, 193)  # its time is up just before the end
+    assert cut.weights[0].tolist() == [1] * 97 + [0] * 3
+    assert list(Replay(CONFIG, [JUMP, 1, 2, STOP], 9).lines.values())[1] == "1: WriteWeight(2)"
+
+
+@pytest.mark.parametrize(
+    "code, place",
     [
-        ([WRITE, 0, JUMP, 0], "instruction"),
+        (SHORTEST, "instruction"),
         ([WRITE, 1, JUMP, 0], "argument"),
         ([ALLOCATE, 1, INCREMENT, -1, WRITE, -1, JUMP, 4], "work"),
     ],
 )
-def test_where_the_ones_come_from(code, source):
-    machine, _ = execute(CONFIG, code, 1000)
-    assert machine.weights == [1] * WEIGHTS
-    assert source_of_ones(CONFIG, {"code": code, "steps": machine.age}) == source
+def test_where_the_one_comes_from(code, place):
+    replay = Replay(CONFIG, code, 1000)
+    assert replay.weights[0].tolist() == [1] * WEIGHTS
+    fit = Fit(0, code, int(replay.age[0]), 1000, 20.0, replay.weights[0])
+    assert study.source(CONFIG, fit) == place
 
 
-# ---- the search ----------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"two_argument_writes": True},
-        {"program_cells": 9, "work_cells": 5},
-        {"largest": 100, "doublings": 0},
-    ],
-)
-def test_lockstep_does_what_one_machine_does(changes):
-    config = replace(CONFIG, runs=20_000, **changes)
-    ended, steps = [], [0]
+def test_a_film_shows_each_moment():
+    moments = study.Film(CONFIG, SHORTEST, 1000).moments
+    assert len(moments) == 199
+    assert moments[0] == (0, 0, 0, [WRITE, 0], WRITE, [0])
+    assert moments[3] == (2, 2, 0, SHORTEST, JUMP, [0])
 
-    def watch(lanes, over):
-        steps[0] += int(lanes.alive.sum())
-        for i in np.flatnonzero(over):
-            ended.append(
-                (
-                    int(lanes.run[i]),
-                    lanes.code[i, : lanes.end[i]].tolist(),
-                    int(lanes.limit[i]),
-                    int(lanes.age[i]),
-                    float(lanes.bits[i]),
-                    lanes.weights[i].tolist(),
-                    int(lanes.work[i]),
-                )
-            )
 
-    total, fits = search(config, np.random.default_rng(3), TRAINING[None], callback=watch)
-    assert sorted(run for run, *_ in ended) == list(range(config.runs))  # each program ran once
-    assert total == sum(age for *_, age, _, _, _ in ended)
-    assert (
-        steps[0] < 0.95 * total or config.doublings == 0
-    )  # endless loops are counted, not executed
-    for _, code, limit, age, bits, weights, work in ended:
-        machine, surprise = execute(config, code, limit)
-        assert (machine.age, machine.weights, len(machine.program)) == (age, weights, len(code))
-        assert surprise == pytest.approx(bits)
-        assert len(machine.work) == work or machine.halted  # what is illegal changes nothing
-    found = {fit["run"] for fit in fits}
-    assert found == {
-        run for run, *_, weights, _ in ended if (answers(np.array(weights), TRAINING) == 3).all()
+def test_fits_are_found_and_reported():
+    """Easier examples show the bookkeeping at work: whoever writes 1 into weight 1 fits the first
+    set, whoever also writes 1 into weight 2 the second; programs are tested on both in turn."""
+    sets = np.array([[[1, 1, 1]] * 3, [[1, 1, 1], [1, 1, 1], [2, 2, 2]]])
+    rng = np.random.default_rng(1004)
+    _, _, fits = search(replace(CONFIG, doublings=3), rng, sets, silent, kind=Watched)
+    right = []
+    for fit, _ in Watched.last.ended:
+        wanted = [1] if fit.run % 2 == 0 else [1, 1]
+        right += [fit.run] * (fit.weights[1 : 1 + len(wanted)].tolist() == wanted)
+    assert [fit.run for fit in fits] == sorted(right)
+    assert len(fits) > 100 and {fit.run % 2 for fit in fits} == {0, 1}
+    for fit in fits:
+        machine, bits = execute(CONFIG, fit.code, fit.limit)
+        assert machine.weights == fit.weights.tolist()
+        assert (machine.age, bits) == (fit.steps, pytest.approx(fit.bits))
+
+
+# ---- the task ----
+def wrong_at(*places):
+    weights = ONES.copy()
+    weights[list(places)] = 7
+    return weights
+
+
+def test_inputs_and_answers():
+    inputs = lci.every_input()
+    assert inputs.shape == (comb(100, 3), 3) and UNSEEN == comb(100, 3) - 3
+    assert len(np.unique(inputs @ [10_000, 100, 1])) == len(inputs)
+    assert (inputs[:, 0] < inputs[:, 1]).all() and (inputs[:, 1] < inputs[:, 2]).all()
+    assert lci.targets(TRAINING).tolist() == [3, 3, 3]
+    assert (lci.answers(ONES, TRAINING) == 3).all()
+    assert unseen_right(ONES) == UNSEEN
+    assert unseen_right(wrong_at(0)) == comb(99, 3) - 3
+    assert unseen_right(wrong_at(5)) == comb(99, 3) - 2  # two of the examples are still right
+    least = np.zeros(WEIGHTS)
+    least[TRAINING] = 1  # least squares
+    assert (lci.answers(least, TRAINING) == 3).all() and unseen_right(least) == comb(9, 3) - 3
+
+
+# ---- the wiring of run() ----
+def made(run, weights, code=tuple(SHORTEST), steps=199, bits=10.4):
+    return Fit(run, list(code), steps, 512, bits, np.array(weights))
+
+
+FITS = [
+    made(6, wrong_at(0)),
+    made(11, ONES, [WRITE, 1, JUMP, 0], 199, 20.0),
+    made(20, ONES, bits=10.4),
+    made(29, ONES, bits=30.0),
+]
+
+
+def spy_on_search(monkeypatch, module, results):
+    """Puts results in place of search(); returns the list of its calls."""
+    calls = []
+
+    def spied(config, rng, sets, progress, most_steps=np.inf):
+        calls.append((config, rng.random(), sets, most_steps))
+        progress(1.0, "")
+        return results[len(calls) - 1]
+
+    monkeypatch.setattr(module, "search", spied)
+    return calls
+
+
+def test_run_reports_what_it_found(monkeypatch, capsys):
+    results = [(1000, 50_000, FITS), (50, 60_000, FITS[:2])]
+    calls = spy_on_search(monkeypatch, lci, results)
+    config, fractions = replace(CONFIG, runs=1000), []
+    out = run(config, 1000, lambda fraction, said: fractions.append(fraction))
+    assert fractions == [0.5, 1.0]
+    (searched, first, *_), (fixed, second, _, most_steps) = calls
+    assert first != second  # no two streams start alike
+    assert all((call[2] == [TRAINING]).all() for call in calls)
+    assert searched is config and most_steps == 50_000  # the rival gets as many steps
+    assert (fixed.least_limit, fixed.doublings, fixed.lanes) == (512, 0, config.lanes)
+    assert fixed.runs > 10**6 and replace(fixed, runs=1000, least_limit=8, doublings=5) == config
+    assert out.pop("search")["programs_per_second"] > 0
+    curve = out.pop("curve")
+    assert len(curve["x"]) == len(curve["y"]) == 101 and curve["x"][-1] == 1000
+    assert curve["y"][:4] == [0, 1, 2, 4] and curve["y"][-1] == 4
+    assert out == {
+        "fits": 4,
+        "generalising": 3,
+        "generalising_share": 0.75,
+        "steps_per_run": 50.0,
+        "steps_per_generalising": 50_000 / 3,
+        "first_fit": 7,
+        "distinct_programs": 2,
+        "simplest_cells": 4,
+        "simplest_steps": 199,
+        "simplest_bits": 10.4,
+        "fixed_steps_per_generalising": 60_000.0,
+        "time_prior_factor": pytest.approx(3.6),
     }
+    said = capsys.readouterr().out
+    assert "program 21 is right on all 161,700 inputs: 0: WriteWeight(0); 2: Jump(0)" in said
 
 
-def test_guesses_and_limits_have_the_right_probabilities():
-    config, codes, limits = replace(CONFIG, runs=40_000), [], []
-
-    def watch(lanes, over):
-        codes.extend(lanes.code[over, :2].tolist())
-        limits.extend(lanes.limit[over].tolist())
-
-    search(config, np.random.default_rng(0), TRAINING[None], callback=watch)
-    for op in range(len(OPS)):
-        assert np.mean([code[0] == op for code in codes]) == pytest.approx(1 / 13, abs=0.006)
-    jumps = [code[1] for code in codes if code[0] == JUMP]
-    assert np.mean(jumps) == pytest.approx(0.5, abs=0.05)
-    for doublings, share in enumerate((1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16)):
-        assert np.mean(np.array(limits) == 32 * 2**doublings) == pytest.approx(share, abs=0.01)
+def test_run_when_nothing_was_found(monkeypatch):
+    spy_on_search(monkeypatch, lci, [(10, 100, []), (10, 100, [])])
+    out = run(CONFIG, 1000, silent)
+    assert out["fits"] == out["generalising_share"] == out["distinct_programs"] == 0
+    for name in ("steps_per_generalising", "first_fit", "simplest_bits", "time_prior_factor"):
+        assert out[name] is None
 
 
-def test_the_search_finds_programs_that_generalise():
-    _, fits = search(
-        replace(CONFIG, runs=60_000, doublings=8), np.random.default_rng(0), TRAINING[None]
-    )
-    out = census(CONFIG, fits)
-    assert out["generalising"] > 30
-    assert out["fits"] == (
-        out["generalising"]
-        + out["wrong_before_the_first"]
-        + out["wrong_after_the_last"]
-        + out["wrong_elsewhere"]
-    )
-    assert (
-        out["ones_from_instruction"] + out["ones_from_argument"] + out["ones_from_work"]
-        == out["generalising"]
-    )
-    assert [fit["run"] for fit in fits] == sorted(fit["run"] for fit in fits)
-    assert all((answers(fit["weights"], TRAINING) == 3).all() for fit in fits)
+def test_the_default_baseline_is_the_longest_of_levins_limits():
+    assert Config().fixed_limit == Config().least_limit << Config().doublings == 8192
+
+
+def test_a_run_repeats_and_seeds_differ():
+    config = replace(CONFIG, runs=3000, doublings=3, fixed_limit=32)
+    first, again, other = (run(config, seed, silent)["steps_per_run"] for seed in (7, 7, 8))
+    assert first == again != other
+
+
+# ---- the wiring of the study ----
+def test_the_study_searches_as_it_says(monkeypatch):
+    others = [made(0, ONES), made(1, ONES), made(3, wrong_at(2)), made(4, ONES), made(5, ONES)]
+    calls = spy_on_search(monkeypatch, study, [(1000, 5000, FITS), (30_000, 9, others)])
+    limits = []
+
+    def spied_limit(config, limit, rng, most_steps, progress):
+        limits.append((config, limit, rng.random(), most_steps))
+        return 7.0
+
+    monkeypatch.setattr(study, "one_limit", spied_limit)
+    monkeypatch.setattr(study, "systematic", lambda config, progress: {"phase": 3})
+    config, fractions = study.Config(**study.QUICK), []
+    table = study.run(config, 1000, lambda fraction, said: fractions.append(fraction))
+    assert fractions == sorted(fractions)
+    starts = [np.random.default_rng(s).random() for s in np.random.SeedSequence(1000).spawn(5)]
+    drawn = [call[1] for call in calls] + [limit[2] for limit in limits]
+    assert len({*starts, *drawn}) == 9  # no two streams start alike
+    (paper, _, paper_set, _), (many, _, sets, _) = calls
+    assert paper is config and (paper_set == [TRAINING]).all()
+    assert sets.shape == (3, 3, 3) and many.runs == 30_000
+    assert [(limit, steps) for _, limit, _, steps in limits] == [(256, 5000), (512, 5000)]
+    assert table == {
+        "other_difference": pytest.approx(0.8 - 0.75),
+        "paper_set": {"fits": 4, "share": 0.75},
+        "other_sets": {"fits": 5, "share": 0.8, "least": 0.5, "largest": 1.0},
+        "systematic": {"phase": 3},
+        "ones": {"instruction": 2, "argument": 1, "work": 0},
+        "wrong": {"before": 1, "after": 0, "elsewhere": 0, "weight_0": 1},
+        "limits": {"levin": 5000 / 3, "fixed_256": 7.0, "fixed_512": 7.0},
+    }
 
 
 def test_a_fit_is_counted_by_where_it_is_wrong():
-    ones = np.ones(WEIGHTS, int)
-    cases = {
-        "generalising": ones,
-        "wrong_before_the_first": ones.copy(),
-        "wrong_after_the_last": ones.copy(),
-        "wrong_elsewhere": ones.copy(),
-    }
-    cases["wrong_before_the_first"][4] = 7
-    cases["wrong_after_the_last"][95] = 0
-    cases["wrong_elsewhere"][[4, 95]] = 0
-    fits = [
-        {
-            "run": 10 * i,
-            "code": [WRITE, 0, JUMP, 0],
-            "steps": 199,
-            "limit": 256,
-            "bits": 10.4,
-            "weights": w,
-            "fits": np.array([True]),
-        }
-        for i, w in enumerate(cases.values())
-    ]
-    out = census(CONFIG, fits)
-    assert [out[name] for name in cases] == [1, 1, 1, 1]
-    assert out["mean_gap"] == 10
-    assert (out["first_fit"], out["first_generalising"]) == (1, 1)
-    assert census(CONFIG, [])["fits"] == 0
+    fits = [made(n, w) for n, w in enumerate((ONES, wrong_at(0, 4), wrong_at(95), wrong_at(4, 95)))]
+    counted = study.wrong_weights([*fits, made(4, wrong_at(5))])
+    assert counted == {"before": 1, "after": 1, "elsewhere": 2, "weight_0": 1}
 
 
-def test_systematic_search_finds_the_shortest_program_first():
-    fits = lsearch(replace(CONFIG, lsearch_phases=19))
-    phase, programs, steps, machine, bits = next(fits)
-    assert (phase, machine.program, machine.age) == (18, [WRITE, 0, JUMP, 0], int(2 ** (18 - bits)))
-    halting = next(fit for fit in fits if fit[3].halted)
-    assert halting[0] == 19
-    assert halting[3].weights == [1] * WEIGHTS
-    assert steps < halting[2]
-    assert list(lsearch(replace(CONFIG, lsearch_phases=8))) == []
+def test_other_sets_are_three_inputs_of_three_positions():
+    sets = study.random_sets(np.random.default_rng(1006), 50)
+    assert sets.shape == (50, 3, 3) and sets.min() == 0 and sets.max() == 99
+    assert all(len(set(shown)) == 3 for shown in sets.reshape(-1, 3).tolist())
 
 
-def test_systematic_search_never_exceeds_its_time():
-    for phase in (6, 10):
-        waiting = [
-            (Machine(), 0.0)
-        ]  # all guesses, without the limit on time, down to what phase allows for one step
-        paths = 0
-        while waiting:
-            machine, bits = waiting.pop()
-            if wanted := machine.wanted(CONFIG):
-                longer = bits + log2(wanted[1] - wanted[0] + 1)
-                if machine.age + 1 <= 2 ** (phase - longer):
-                    for value in range(wanted[0], wanted[1] + 1):
-                        child = machine.copy()
-                        child.program.append(value)
-                        waiting.append((child, longer))
-            elif not machine.halted and machine.age + 1 <= 2 ** (phase - bits):
-                machine.step(CONFIG)
-                paths += 1
-                waiting.append((machine, bits))
-        assert paths <= 2**phase
+# ---- systematic search ----
+def ends_of(phase, code=(), bits=0.0):
+    """All programs of a phase with this beginning, each as the machine at its end."""
+    machine, wanted = replay_until_asked(code, int(2 ** (phase - bits)))
+    if not wanted:
+        return [machine]
+    longer = bits + log2(wanted[1] - wanted[0] + 1)
+    if machine.age + 1 > 2 ** (phase - longer):
+        return []
+    values = range(wanted[0], wanted[1] + 1)
+    return [end for value in values for end in ends_of(phase, (*code, value), longer)]
 
 
-# ---- the task and its other solutions ------------------------------------------------------------
-def test_inputs_and_answers():
-    inputs = every_input()
-    assert inputs.shape == (comb(100, 3), 3)
-    w = np.arange(100.0)
-    assert (answers(w, TRAINING) == [108, 126, 221]).all()
-    assert unseen_right(np.ones(100), inputs) == comb(100, 3) - 3
-    assert unseen_right(np.zeros(100), inputs) == 0
+def replay_until_asked(code, limit):
+    """The machine when it asks for a guess behind these, and what for; or at its end, and None."""
+    machine, known = Machine(), iter(code)
+    while not machine.halted and machine.age < limit:
+        while wanted := machine.wanted():
+            value = next(known, None)
+            if value is None:
+                return machine, wanted
+            machine.program.append(value)
+        machine.step(CONFIG)
+    return machine, None
 
 
-def test_three_examples_teach_a_linear_unit_nine_weights():
-    w = minimum_norm()
-    nine = TRAINING.ravel()
-    assert np.allclose(w[nine], 1)
-    assert np.allclose(np.delete(w, nine), 0)
-    assert unseen_right(w, every_input()) == comb(9, 3) - 3
-    assert np.allclose(ridge_regression(replace(CONFIG, ridge=1e-9)), w)
-    learned = gradient_descent(replace(CONFIG, sgd_initial=0.0), np.random.default_rng(0))
-    assert np.allclose(learned, w)
+@pytest.mark.parametrize("phase", [4, 7, 9])
+def test_a_phase_runs_each_program_for_its_share_of_the_time(phase):
+    ends = ends_of(phase)
+    programs, steps, fits = study.phase_of(replace(study.Config(), lanes=50), phase, silent)
+    assert programs == len(ends) and fits == []
+    assert steps == sum(machine.age for machine in ends)
 
 
-def test_gradient_descent_follows_the_gradient():
-    config, x = replace(CONFIG, sgd_epochs=1, sgd_initial=0.5), lci.one_hot(TRAINING)
-    rng = np.random.default_rng(5)
-    w, order = rng.normal(0, 0.5, WEIGHTS), rng.permutation(3)
-    for example in order:  # central differences of half the squared error of one example
-        gradient = [
-            (0.5 * ((w + e) @ x[example] - 3) ** 2 - 0.5 * ((w - e) @ x[example] - 3) ** 2) / 2e-6
-            for e in 1e-6 * np.eye(WEIGHTS)
-        ]
-        w = w - config.sgd_learning_rate * np.array(gradient)
-    assert np.abs(w - gradient_descent(config, np.random.default_rng(5))).max() < 1e-6
+def test_systematic_search_goes_on_until_a_program_generalises(monkeypatch):
+    cut = np.array([1] * 97 + [0] * 3)
+    found = {18: [cut], 19: [cut, ONES]}
+    monkeypatch.setattr(study, "phase_of", lambda config, n, p: (10, 100, found.get(n, [])))
+    out = study.systematic(replace(study.Config(), phases=25), silent)
+    assert out == {"first_fit": 18, "phase": 19, "programs": 190, "steps": 1900}
+    out = study.systematic(replace(study.Config(), phases=18), silent)
+    assert out == {"first_fit": 18, "phase": None, "programs": 180, "steps": 1800}
 
 
-def test_waiting_times_are_compared_with_the_exponential():
-    rng = np.random.default_rng(0)
-    assert exponential_distance(rng.exponential(5.0, 4000)) < 0.02
-    assert exponential_distance(np.full(100, 5.0)) == pytest.approx(1 - np.exp(-1), abs=0.02)
-
-
-def test_run_counts_every_training_set():
-    out = run(replace(CONFIG, runs=60_000, doublings=8), 1)
-    assert out["first_unseen_right"] == out["unseen"] == 161_697
-    assert out["other_fits"] > out["fits"]
-    assert 0.7 < out["other_generalising_share"] < 1
-    assert out["other_sets_solved"] == 10
-    assert out["minimum_norm_unseen_right"] == 81
-
-
-@pytest.mark.parametrize("words", [["--runs", "0"], ["--lanes", "x"], ["--least-limit", "1000000"]])
+# ---- unusable arguments ----
+@pytest.mark.parametrize(
+    "words", [["--runs", "0"], ["--lanes", "x"], ["--doublings", "20", "--least-limit", "32"]]
+)
 def test_bad_settings_are_refused(words, capsys):
     with pytest.raises(SystemExit) as stopped:
         main(lci, words)
     assert stopped.value.code == 2
-    assert "--" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert words[0] in said and said.count("\n") == 1

@@ -2,29 +2,17 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=1.26", "matplotlib"]
 # ///
-"""Draw the figures of levin-count-inputs into viz/. The waiting times over seeds come from
-results.json."""
+"""Draw the figures of levin-count-inputs into viz/: a program at work, weights, what fits."""
 
 import argparse
-import json
-from dataclasses import replace
+from collections import Counter
 from pathlib import Path
 
+from levin_count_inputs import JUMP, OPS, QUICK, TRAINING, UNSEEN, WEIGHTS, WRITE
+from levin_count_inputs import Config, search, unseen_right
+from study_levin_count_inputs import Film
 import matplotlib.pyplot as plt
 import numpy as np
-from levin_count_inputs import (
-    JUMP,
-    OPS,
-    QUICK,
-    TRAINING,
-    WEIGHTS,
-    WRITE,
-    Config,
-    execute,
-    listing,
-    minimum_norm,
-    search,
-)
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
 plt.switch_backend("Agg")
@@ -45,142 +33,93 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-config = replace(Config(), **(QUICK if flags.quick else {}))
-search_rng = np.random.default_rng(np.random.SeedSequence(flags.seed).spawn(3)[0])
-fits = search(config, search_rng, TRAINING[None])[1]
-exact = [fit for fit in fits if (fit["weights"] == 1).all()]
-wrong = [fit for fit in fits if (fit["weights"] != 1).any()]
+
+SHORTEST = [WRITE, 0, JUMP, 0]
 (flags.out / "viz").mkdir(exist_ok=True)
 
-# ---- the simplest solution, step by step ---------------------------------------------------------
-code, rows = [WRITE, 0, JUMP, 0], []
-execute(config, code, 6, lambda machine: rows.append((machine.ip, machine.wp)))
-fig, ax = plt.subplots(figsize=(8, 4.6))
-for row, (address, wp) in enumerate(rows):
-    op = code[address]
-    for cell, content in enumerate(code):
-        colour = BLUE if cell == address else SKY if cell == address + 1 else "#F2F2F2"
-        if op == WRITE and cell == code[address + 1]:
-            colour = ORANGE
-        ax.add_patch(plt.Rectangle((cell * 1.1, -row), 1, -0.8, color=colour))
-        ax.text(
-            cell * 1.1 + 0.5,
-            -row - 0.4,
-            content,
-            ha="center",
-            va="center",
-            fontsize=14,
-            color="white" if colour == BLUE else BLACK,
-        )
-    what = (
-        f"{OPS[op]}(0): weight {wp} becomes what cell 0 holds, 1"
-        if op == WRITE
-        else f"{OPS[op]}(0): go on at cell 0"
-    )
-    ax.text(4.7, -row - 0.4, what, va="center")
-    ax.text(-0.25, -row - 0.4, f"step {row + 1}", va="center", ha="right", color=GREY)
-ax.text(4.7, -6.4, "... and after 199 steps all 100 weights are 1", va="center", weight="bold")
-for cell in range(4):
-    ax.text(cell * 1.1 + 0.5, 0.2, f"cell {cell}", ha="center", color=GREY)
-ax.text(
-    0, -7.25, "instruction and, at once, the number that it writes", color="#B37800", weight="bold"
-)
-ax.text(0, -7.7, "instruction", color=BLUE, weight="bold")
-ax.text(1.5, -7.7, "its argument", color="#3A93C4", weight="bold")
-ax.set(xlim=(-1.4, 10.4), ylim=(-8, 0.6))
-ax.set_title("Four cells suffice: WriteWeight is instruction number 1, and it writes itself")
-ax.axis("off")
-fig.savefig(flags.out / "viz" / "trace.png")
 
-# ---- all programs that fit -----------------------------------------------------------------------
-fig, ax = plt.subplots(figsize=(8, 5))
-for total in range(15, 95, 10):
-    steps = np.array([100.0, 1000.0])
-    ax.plot(steps, total - np.log2(steps), color="#DDDDDD", linewidth=1, zorder=0)
-    ax.text(
-        990,
-        total - np.log2(990) + 0.3,
-        f"{total} bits",
-        color=GREY,
-        fontsize=8,
-        va="bottom",
-        ha="right",
-    )
-for group, colour, name in (
-    (exact, GREEN, "right on every input"),
-    (wrong, RED, "right on three, wrong elsewhere"),
-):
-    ax.scatter(
-        [fit["steps"] for fit in group],
-        [fit["bits"] for fit in group],
-        s=12,
-        color=colour,
-        alpha=0.6,
-        linewidth=0,
-        label=f"{name}: {len(group):,}",
-    )
-simplest = (199, np.log2(13 * 2 * 13 * 4))
-ax.annotate(
-    listing(config, code, 256), simplest, (420, 9), arrowprops={"arrowstyle": "->"}, va="center"
+def save(figure, name):
+    """Write a picture that does not depend on when or where it was made."""
+    figure.savefig(flags.out / "viz" / name, metadata={"Software": None})
+    plt.close(figure)
+
+
+# ---- the shortest solution at work ---------------------------------------------------------------
+film = Film(Config(), SHORTEST, 1000)
+figure, ax = plt.subplots(figsize=(9, 4.4))
+shown = film.moments[:6]
+for row, moment in enumerate(shown):
+    for cell, content in enumerate(moment.cells):
+        color = SKY if cell == moment.ip + 1 else "#F2F2F2"
+        color = BLUE if cell == moment.ip else color
+        if moment.op == WRITE and cell == moment.arguments[0]:
+            color = ORANGE
+        ax.add_patch(plt.Rectangle((cell * 1.1, -row), 1, -0.82, color=color))
+        ink = "white" if color == BLUE else BLACK
+        where = (cell * 1.1 + 0.5, -row - 0.43)
+        ax.text(*where, content, ha="center", va="center", fontsize=14, color=ink)
+    says = f"{OPS[moment.op]}({moment.arguments[0]}): "
+    says += f"weight {moment.wp} becomes 1" if moment.op == WRITE else "go on at cell 0"
+    ax.text(4.7, -row - 0.43, says, va="center")
+    ax.text(-0.25, -row - 0.43, f"step {row + 1}", va="center", ha="right", color="#666666")
+for cell in range(4):
+    ax.text(cell * 1.1 + 0.5, 0.2, f"cell {cell}", ha="center", color="#666666")
+end = f"... after {len(film.moments)} steps all 100 weights are 1"
+ax.text(4.7, -6.4, end, va="center", weight="bold")
+legend = (
+    (0, "instruction", BLUE),
+    (1.7, "argument", "#2F7FB0"),
+    (0, "instruction, and the number that is written", "#9A6700"),
 )
-ax.set(
-    xscale="log",
-    xlim=(100, 1000),
-    ylim=(5, 150),
-    xlabel="steps until it halts or its time is up",
-    ylabel="bits of guesses, $-\\log_2$ P",
-    title="Short and fast programs are guessed most, and nearly all that fit generalise",
-)
-ax.set_xticks([100, 200, 300, 400, 500, 1000], ["100", "200", "300", "400", "500", "1000"])
-ax.minorticks_off()
-ax.legend(loc="upper right", handletextpad=0.1)
-fig.savefig(flags.out / "viz" / "programs.png")
+for k, (at, words, color) in enumerate(legend):
+    ax.text(at, -6.4 - (k == 2) * 0.55, words, va="center", color=color, weight="bold")
+ax.set(xlim=(-1.3, 9.6), ylim=(-7.3, 0.7))
+ax.set_title("Four numbers: the program reads its own instruction as the value one")
+ax.axis("off")
+save(figure, "trace.png")
 
 # ---- weights -------------------------------------------------------------------------------------
-fig, axes = plt.subplots(2, 1, figsize=(8, 4.2), sharex=True)
-first = exact[0]["weights"] if exact else np.zeros(WEIGHTS)
-for ax, w, colour, says in (
-    (axes[0], minimum_norm(), RED, "least squares: 81 of 161,697 unseen inputs right"),
-    (axes[1], first, GREEN, "the first program that generalises: 161,697 right"),
+least = np.zeros(WEIGHTS)
+least[TRAINING] = 1
+figure, axes = plt.subplots(2, 1, figsize=(9, 4.4), sharex=True)
+for ax, weights, color, says in (
+    (axes[0], least, RED, "least squares"),
+    (axes[1], film.weights[0], GREEN, "the shortest program"),
 ):
-    ax.bar(np.arange(WEIGHTS), w, color=colour, width=0.8)
+    ax.bar(np.arange(WEIGHTS), weights, color=color, width=0.8)
     ax.set(ylim=(0, 1.45), yticks=(0, 1), ylabel="weight")
-    ax.text(-0.5, 1.3, says, color=colour, weight="bold", va="center")
-axes[1].set(xlabel="input", xlim=(-1, 100))
-axes[0].set_title("Three examples show nine weights; a program has an opinion on all hundred")
-fig.savefig(flags.out / "viz" / "weights.png")
+    words = f"{says}: {unseen_right(weights):,} of {UNSEEN:,} unseen inputs right"
+    ax.text(-0.5, 1.3, words, color=color, weight="bold", va="center")
+axes[1].set(xlabel="input", xlim=(-1, WEIGHTS))
+axes[0].set_title("Flat at one against nine spikes")
+save(figure, "weights.png")
 
-# ---- waiting times -------------------------------------------------------------------------------
-fig, axes = plt.subplots(1, 2, figsize=(9, 4.2))
-recorded = Path(__file__).with_name("results.json")
-records = json.loads(recorded.read_text("utf-8"))["records"] if recorded.exists() else []
-firsts = (
-    np.sort([r["metrics"]["first_fit"] for r in records])
-    if records
-    else np.array([fits[0]["run"] + 1])
-)
-mean = np.mean([r["metrics"]["mean_gap"] for r in records]) if records else 820.0
-grid = np.linspace(0, firsts.max() * 1.05, 200)
-axes[0].step(
-    np.r_[0, firsts, grid[-1]],
-    np.r_[0, np.arange(1, len(firsts) + 1), len(firsts)] / len(firsts),
-    where="post",
-    color=BLUE,
-)
-axes[0].plot(grid, 1 - np.exp(-grid / mean), color=GREY, linewidth=1)
-axes[0].text(
-    grid[-1], 0.06, f"grey: independent guesses,\none in {mean:,.0f} fits", ha="right", color=GREY
-)
-axes[0].set(
-    xlabel="programs guessed until the first fit", ylabel="share of the seeds", ylim=(0, 1.03)
-)
-axes[0].set_title(f"{len(firsts)} seeds: half need fewer than {np.median(firsts):,.0f}")
-gaps = np.diff([fit["run"] for fit in fits])
-edges = np.linspace(0, max(np.percentile(gaps, 99.5), 1), 25)
-axes[1].hist(gaps, edges, color=SKY)
-expected = len(gaps) * (np.exp(-edges[:-1] / gaps.mean()) - np.exp(-edges[1:] / gaps.mean()))
-axes[1].plot((edges[1:] + edges[:-1]) / 2, expected, color=BLACK, linewidth=1)
-axes[1].text(edges[-1], expected[0] * 0.85, "line: exponential\nwith the same mean", ha="right")
-axes[1].set(xlabel="programs between two fits", ylabel="how often")
-axes[1].set_title(f"Seed {flags.seed}: {len(fits):,} fits in {config.runs:,}")
-fig.savefig(flags.out / "viz" / "waiting.png")
+# ---- programs that fit ---------------------------------------------------------------------------
+config = Config(**(QUICK if flags.quick else {}))
+rng = np.random.default_rng(np.random.SeedSequence(flags.seed).spawn(2)[0])  # as in run()
+fits = search(config, rng, TRAINING[None], lambda *_: None)[2]
+distinct = {tuple(fit.code): fit for fit in fits}
+times = Counter(tuple(fit.code) for fit in fits)
+figure, ax = plt.subplots(figsize=(9, 5.2))
+steps = np.array([120.0, 1000.0])
+for total in range(15, 105, 15):
+    ax.plot(steps, total - np.log2(steps), color="#DDDDDD", linewidth=1, zorder=0)
+    where = (1010, total - np.log2(1000))
+    ax.text(*where, f"{total} bits", color="#666666", fontsize=9, va="center")
+for right, color, says in ((True, GREEN, "right on every input"), (False, RED, "wrong on some")):
+    group = [code for code in distinct if (unseen_right(distinct[code].weights) == UNSEEN) == right]
+    at = [distinct[code].steps for code in group], [distinct[code].bits for code in group]
+    size = [14 * times[code] for code in group]
+    words = f"{says}: {len(group)} programs, {sum(times[code] for code in group)} finds"
+    ax.scatter(*at, s=size, color=color, alpha=0.55, linewidth=0, label=words)
+words = f"WriteWeight(0); Jump(0)\nfound {times[tuple(SHORTEST)]} times"
+place = (len(film.moments), film.bits[0])
+ax.annotate(words, place, (330, 7), arrowprops={"arrowstyle": "->", "shrinkB": 12}, va="center")
+ax.set(xscale="log", xlim=(120, 1150), ylim=(2, 95))
+ax.set(xlabel="steps until it halts or its time is up", ylabel="bits of its guesses, $-\\log_2$ P")
+ax.set_xticks([150, 200, 300, 400, 500, 700, 1000], "150 200 300 400 500 700 1000".split())
+ax.minorticks_off()
+for handle in ax.legend(loc="upper left", handletextpad=0.1).legend_handles:
+    handle.set_sizes([40])
+ax.set_title("Short and fast programs are found most often")
+save(figure, "programs.png")
