@@ -145,7 +145,7 @@ images.append(draw(rows, film.weights[0], above, legend))
 milliseconds.append(2000)
 
 sample = Image.fromarray(np.concatenate([np.asarray(image) for image in images[::9]]))
-palette = sample.quantize(48)
+palette = sample.quantize(96)
 colors = np.array(palette.getpalette()).reshape(-1, 3)
 colors[colors.min(1) > 244] = 255
 palette.putpalette(colors.ravel().tolist())

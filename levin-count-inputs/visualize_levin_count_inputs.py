@@ -102,7 +102,8 @@ distinct = {tuple(fit.code): fit for fit in fits}
 times = Counter(tuple(fit.code) for fit in fits)
 figure, ax = plt.subplots(figsize=(9, 5.2))
 steps = np.array([120.0, 1000.0])
-for total in range(15, 105, 15):
+top = max([fit.bits for fit in fits], default=60) + 20
+for total in range(15, int(top) - 15, 15):
     ax.plot(steps, total - np.log2(steps), color="#DDDDDD", linewidth=1, zorder=0)
     where = (1010, total - np.log2(1000))
     ax.text(*where, f"{total} bits", color="#666666", fontsize=9, va="center")
@@ -115,7 +116,7 @@ for right, color, says in ((True, GREEN, "right on every input"), (False, RED, "
 words = f"WriteWeight(0); Jump(0)\nfound {times[tuple(SHORTEST)]} times"
 place = (len(film.moments), film.bits[0])
 ax.annotate(words, place, (330, 7), arrowprops={"arrowstyle": "->", "shrinkB": 12}, va="center")
-ax.set(xscale="log", xlim=(120, 1150), ylim=(2, 95))
+ax.set(xscale="log", xlim=(120, 1150), ylim=(2, top))
 ax.set(xlabel="steps until it halts or its time is up", ylabel="bits of its guesses, $-\\log_2$ P")
 ax.set_xticks([150, 200, 300, 400, 500, 700, 1000], "150 200 300 400 500 700 1000".split())
 ax.minorticks_off()
