@@ -9,357 +9,241 @@ capability", ICML 1995, and "Discovering neural nets with low Kolmogorov complex
 generalization capability", Neural Networks 10(5):857-873, 1997.
 Task: a linear unit sees 100 inputs, three of them on, and has to answer the sum of their positions.
 It is shown 3 of the 161,700 such inputs.
-Method: probabilistic Levin search. A program for a 13-instruction machine is guessed cell by cell,
-whenever the machine steps on a cell that is not yet written; its time limit is guessed too, long
-ones rarely. What it leaves in the 100 weights is tested on the three examples.
-Claim: of 5.5e7 guessed programs ten fit the examples, eight of them are right on every input; the
-first came after 6,902,963 programs.
+Method: probabilistic Levin search. A program for a machine of 13 instructions is guessed cell by
+cell, whenever the machine comes to a cell that is not written yet. Its time limit is guessed too,
+long ones rarely. What it leaves in the 100 weights is tested on the three examples.
+Claim: of 5.5e7 guessed programs ten fit the examples, and eight of these are right on every input.
+Baseline: as many weight vectors, guessed directly.
 
-    python3 levin_add_positions.py
-    python3 study_levin_add_positions.py    the paper's number of programs, other time limits
+    python3 levin_add_positions.py --seed 0     # half a minute; prints a program that generalises
+    python3 levin_add_positions.py --help       # every setting
 """
 
 import os
-
-# before numpy: nothing here is a large matrix product
-os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
-
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cache
 from itertools import combinations
-from time import perf_counter
-from typing import Annotated
+from time import process_time
+from typing import Annotated, NamedTuple
 
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Config:
-    """Every hyperparameter; the defaults are the experiment."""
-
-    runs: Annotated[int, "programs to guess and run", (1, 10**9)] = 10_000_000
-    lanes: Annotated[
-        int, "programs that run side by side; the numbers drawn depend on it", (1, 10**6)
-    ] = 4096
-    least_limit: Annotated[int, "smallest time limit, steps", (1, 10**6)] = 32
-    doublings: Annotated[
-        int, "the limit is doubled up to this often, each time with probability 1/2", (0, 20)
-    ] = 8
+    runs: Annotated[int, "programs to guess and run", (1, 10**9)] = 25_000_000
+    lanes: Annotated[int, "programs side by side; the draws depend on it", (1, 10**5)] = 4096
+    least_limit: Annotated[int, "least time limit, steps", (1, 10**6)] = 8
+    doublings: Annotated[int, "most doublings of it, each with probability 1/2", (0, 20)] = 10
     program_cells: Annotated[int, "longest program, cells", (2, 1000)] = 40
     work_cells: Annotated[int, "largest work tape, cells", (1, 1000)] = 40
-    largest: Annotated[int, "largest magnitude of a number in a cell", (100, 10**6)] = 10_000
-    two_argument_writes: Annotated[
-        bool, "WriteWeight(a, b) writes c(b) into weight c(a), instead of the next"
-    ] = False
-    other_triples: Annotated[
-        int, "further training sets that the same programs are tested on", (1, 1000)
-    ] = 10
-    study_runs: Annotated[
-        int, "study: programs of the long search, as many as the paper's", (1, 10**9)
-    ] = 55_000_000
-    study_steps: Annotated[int, "study: steps for each way to limit the time", (1000, 10**11)] = (
-        200_000_000
-    )
-    study_limits: Annotated[tuple[int, ...], "study: fixed time limits, steps", (32, 2**24)] = (
-        512,
-        8192,
-    )
-    harder_runs: Annotated[int, "study: programs with two-argument writes", (1, 10**9)] = 5_000_000
-    sgd_epochs: Annotated[int, "gradient descent on the three examples: passes", (1, 10**6)] = 1000
-    sgd_learning_rate: Annotated[float, "gradient descent: step size", (1e-6, 1.0)] = 0.1
-    sgd_initial: Annotated[
-        float, "gradient descent: standard deviation of the first weights", (0.0, 100.0)
-    ] = 0.1
-    ridge: Annotated[float, "ridge regression: penalty on the squared weights", (1e-9, 1e9)] = 1.0
-    weight_guesses: Annotated[int, "random weight vectors of integers from 0 to 99", (1, 10**8)] = (
-        50_000
-    )
+    largest: Annotated[int, "largest magnitude of a number in a cell", (100, 40_000)] = 10_000
+    weight_guesses: Annotated[int, "baseline: guessed weight vectors", (1, 10**9)] = 25_000_000
+    guess_block: Annotated[int, "baseline: vectors side by side", (1, 10**6)] = 100_000
 
     def __post_init__(self):
-        if self.least_limit * 2**self.doublings > 2**24:
-            raise ValueError("--least-limit, doubled --doublings times, exceeds 16,777,216 steps")
+        if self.least_limit << self.doublings > 2**24:
+            raise ValueError("argument --doublings: the limit must not pass 16,777,216 steps")
 
 
-QUICK = {
-    "runs": 30_000,
-    "lanes": 1024,
-    "doublings": 4,
-    "study_runs": 30_000,
-    "study_steps": 300_000,
-    "harder_runs": 10_000,
-    "sgd_epochs": 200,
-    "weight_guesses": 5000,
-}
+QUICK = {"runs": 30_000, "lanes": 1024, "doublings": 4, "weight_guesses": 30_000}
 
 # ---- the task: a linear unit of 100 inputs, of which three are on --------------------------------
 WEIGHTS = 100
-TRAINING = np.array(
-    [[5, 17, 86], [13, 55, 58], [40, 87, 94]]
-)  # the paper's three examples, as positions that are on
-RAMP = np.arange(WEIGHTS)  # the weights that are right everywhere
+TRAINING = np.array([[5, 17, 86], [13, 55, 58], [40, 87, 94]], np.intp)  # positions that are on
 
 
-def every_input():
-    """All C(100, 3) inputs as the positions that are on, (161700, 3)."""
-    return np.array(list(combinations(range(WEIGHTS), 3)))
+def targets(inputs):
+    """Returns the right answers to inputs (..., 3): the sums of their positions."""
+    return inputs.sum(-1)
 
 
 def answers(weights, inputs):
-    """What linear units with weights (..., 100) answer to inputs (..., 3), given as the positions
-    that are on."""
-    return weights[..., inputs].sum(-1)
+    """Returns what the unit with weights (100,) answers to inputs (S, 3): (S,)."""
+    return weights[inputs].sum(-1)
 
 
-def unseen_right(weights, inputs):
-    """How many inputs other than the three examples are answered with the sum of their positions,
-    after rounding."""
-    right = np.rint(answers(weights, inputs)) == inputs.sum(-1)
-    return int(right.sum() - (np.rint(answers(weights, TRAINING)) == TRAINING.sum(-1)).sum())
+@cache
+def every_input():
+    """Returns all C(100, 3) inputs, (161700, 3)."""
+    return np.array(list(combinations(range(WEIGHTS), 3)), np.intp)
 
 
-# ---- the machine, one program at a time ----------------------------------------------------------
-OPS = (
-    "Jmpleq",
-    "WriteWeight",
-    "Jump",
-    "Stop",
-    "Add",
-    "ReadWeight",
-    "Move",
-    "Allocate",
-    "Increment",
-    "Decrement",
-    "Subtract",
-    "Multiply",
-    "Free",
-)
-(
-    JMPLEQ,
-    WRITE,
-    JUMP,
-    STOP,
-    ADD,
-    READ,
-    MOVE,
-    ALLOCATE,
-    INCREMENT,
-    DECREMENT,
-    SUBTRACT,
-    MULTIPLY,
-    FREE,
-) = range(13)
-ARGUMENTS = (
-    3,
-    1,
-    1,
-    0,
-    3,
-    2,
-    2,
-    1,
-    1,
-    1,
-    3,
-    3,
-    1,
-)  # cells after the instruction; each holds an address
-TARGETS = {JMPLEQ: 3, JUMP: 1}  # which argument is a jump target
+def unseen_right(weights):
+    """Counts the inputs other than the three examples that weights (100,) answer right."""
+    right = answers(weights, every_input()) == targets(every_input())  # (161700,)
+    seen = answers(weights, TRAINING) == targets(TRAINING)  # (3,)
+    return int(right.sum() - seen.sum())
 
 
-@dataclass
-class Machine:
-    """The state of one program. Addresses 0, 1, ... are the program, -1, -2, ... the work tape;
-    cells hold integers.
+UNSEEN = 161_697  # what it is for weights that are right everywhere
 
-    The program is its own memory: it may read and change its instructions, and jump into the work
-    tape.
-    """
-
-    program: list = field(default_factory=list)
-    work: list = field(default_factory=list)
-    weights: list = field(default_factory=lambda: [0] * WEIGHTS)
-    ip: int = 0  # instruction pointer
-    wp: int = 0  # the weight that is written next
-    age: int = 0  # steps so far
-    halted: bool = False
-
-    def copy(self):
-        return Machine(
-            self.program[:], self.work[:], self.weights[:], self.ip, self.wp, self.age, self.halted
-        )
-
-    def __getitem__(self, address):
-        return self.program[address] if address >= 0 else self.work[-1 - address]
-
-    def __setitem__(self, address, value):
-        tape, place = (self.program, address) if address >= 0 else (self.work, -1 - address)
-        tape[place] = value
-
-    def written(self, address):
-        return -len(self.work) <= address < len(self.program)
-
-    def wanted(self, config):
-        """The range (low, high) of the cell that has to be guessed before the next step, or None.
-
-        Instructions are guessed from all 13; arguments from the addresses there are: the fewer
-        cells, the better the chance of each guess. This is what favours short programs.
-        """
-        end = len(self.program)
-        if self.ip == end:
-            return 0, len(OPS) - 1
-        if self.written(self.ip) and 0 <= self[self.ip] < len(OPS):
-            if self.ip < end <= self.ip + arguments(config, self[self.ip]):
-                return -len(self.work), end
-        return None
-
-    def step(self, config):
-        """Execute one instruction. Whatever is illegal halts the program."""
-        self.age += 1
-        self.halted = not self.execute(config) or self.wp == WEIGHTS
-
-    def execute(self, config):
-        if not self.written(self.ip) or not 0 <= self[self.ip] < len(OPS):
-            return False
-        op, end = self[self.ip], len(self.program)
-        count = arguments(config, op)
-        if self.ip + count >= end:  # the program is as long as it may be
-            return False
-        a = [self[self.ip + 1 + j] for j in range(count)]
-        for j, address in enumerate(a, 1):
-            if not self.written(address) and not (address == end and TARGETS.get(op) == j):
-                return False
-        c = [self[address] if address < end else 0 for address in a]
-        self.ip += 1 + count
-        if op == STOP:
-            return False
-        if op == JMPLEQ:
-            self.ip = a[2] if c[0] <= c[1] else self.ip
-        elif op == JUMP:
-            self.ip = a[0]
-        elif op == WRITE and config.two_argument_writes:
-            if not 0 <= c[0] < WEIGHTS:
-                return False
-            self.weights[c[0]] = c[1]
-        elif op == WRITE:
-            self.weights[self.wp] = c[0]
-            self.wp += 1
-        elif op == ALLOCATE:
-            if not 0 <= c[0] <= config.work_cells - len(self.work):
-                return False
-            self.work += [0] * c[0]
-        elif op == FREE:
-            if not 0 <= c[0] <= len(self.work):
-                return False
-            del self.work[len(self.work) - c[0] :]
-        else:
-            if op == READ and not 0 <= c[0] < WEIGHTS:
-                return False
-            value = (
-                c[0] + c[1]
-                if op == ADD
-                else c[0] - c[1]
-                if op == SUBTRACT
-                else c[0] * c[1]
-                if op == MULTIPLY
-                else c[0] + 1
-                if op == INCREMENT
-                else c[0] - 1
-                if op == DECREMENT
-                else self.weights[c[0]]
-                if op == READ
-                else c[0]
-            )
-            if abs(value) > config.largest:
-                return False
-            self[a[-1]] = value
-        return True
+# ---- the machine: one row of integer cells, programs side by side --------------------------------
+JMPLEQ, WRITE, JUMP, STOP, ADD, READ, MOVE = range(7)
+ALLOCATE, INCREMENT, DECREMENT, SUBTRACT, MULTIPLY, FREE = range(7, 13)
+OPS = "Jmpleq WriteWeight Jump Stop Add ReadWeight Move".split()
+OPS += "Allocate Increment Decrement Subtract Multiply Free".split()
+COUNT = np.array([3, 1, 1, 0, 3, 2, 2, 1, 1, 1, 3, 3, 1], np.int32)  # arguments of each
+STORES = np.isin(np.arange(13), [ADD, READ, MOVE, INCREMENT, DECREMENT, SUBTRACT, MULTIPLY])
+AHEAD = np.zeros((3, 13), np.int32)  # (argument, op): 1 where the next, unwritten cell will do
+AHEAD[2, JMPLEQ] = AHEAD[0, JUMP] = 1  # jump targets
 
 
-def arguments(config, op):
-    """How many argument cells an instruction has."""
-    return 2 if op == WRITE and config.two_argument_writes else ARGUMENTS[op]
+class Fit(NamedTuple):
+    """A program whose weights give the three right answers."""
+
+    run: int  # its number, counted from 0
+    code: list  # its guesses, in the order of the cells
+    steps: int
+    limit: int
+    bits: float  # -log2 of the probability of its guesses
+    weights: np.ndarray  # (100,)
+
+    def complexity(self):
+        """Returns Levin's: the bits of its guesses and those of its time."""
+        return self.bits + np.log2(self.steps)
 
 
-def execute(config, code, limit, callback=None):
-    """Run a program whose guesses are given as `code`, in the order of its cells, for at most
-    `limit` steps.
-
-    callback(machine) is called before each step, with the instruction written. Returns the machine
-    and the probability of the guesses, as -log2.
-    """
-    machine, bits, code = Machine(), 0.0, iter(code)
-    while not machine.halted and machine.age < limit:
-        while len(machine.program) < config.program_cells and (wanted := machine.wanted(config)):
-            machine.program.append(next(code))
-            bits += np.log2(wanted[1] - wanted[0] + 1)
-        if callback:
-            callback(machine)
-        machine.step(config)
-    return machine, bits
-
-
-# ---- probabilistic Levin search: thousands of machines in lockstep -------------------------------
 class Lanes:
-    """The same machine, one program per lane, each state variable an array (B,); `step` executes
-    one step of all.
+    """B programs side by side, each variable of the machine an array (B,).
 
-    Most of the time would go to programs in endless loops. Where the instruction pointer is back at
-    `mark` and nothing was changed since, the state is that after `marked` steps: the program is
-    over at once, and its age is set to its limit, which is what it would have used up. The results
-    are those of the full time.
+    A row of `cells` is the memory of one program: addresses 0, 1, ... are the program itself, and
+    -1, -2, ... its work tape. `base` is where address 0 stands. What is not in use is zero on the
+    work tape, and may be anything behind the end of a program.
     """
 
     def __init__(self, config, rng):
         self.config, self.rng = config, rng
-        self.count = np.array([arguments(config, op) for op in range(len(OPS))], np.int32)
-        self.may_jump = np.zeros(
-            (len(OPS), 4), np.int32
-        )  # (op, argument): 1: the next, unwritten cell will do
-        for op, argument in TARGETS.items():
-            self.may_jump[op, argument] = 1
-        self.width = (
-            config.work_cells + config.program_cells + 4
-        )  # the spare cells are read, never used
-        self.resize(np.zeros(config.lanes, bool))
-
-    def resize(self, keep):
-        """Keep some lanes (B,), or make new ones where there are none yet."""
-        lanes = int(keep.sum()) or len(keep)
-        fresh = not keep.any()
-        for name in ("ip", "end", "work", "wp", "age", "limit", "run", "changed", "mark", "marked"):
-            setattr(self, name, np.zeros(lanes, np.int32) if fresh else getattr(self, name)[keep])
-        self.bits = np.zeros(lanes) if fresh else self.bits[keep]
-        shapes = {"cells": self.width, "code": self.config.program_cells, "weights": WEIGHTS}
-        for name, width in shapes.items():
-            setattr(
-                self,
-                name,
-                np.zeros((lanes, width), np.int32) if fresh else getattr(self, name)[keep],
-            )
-        self.base = (
-            np.arange(lanes, dtype=np.int32) * self.width + self.config.work_cells
-        )  # where address 0 is
-        self.row = np.arange(lanes, dtype=np.int32)
-        self.alive = np.ones(lanes, bool)
+        width = config.work_cells + config.program_cells + 4  # the last 4 are read, never used
+        self.cells = np.zeros((config.lanes, width), np.int32)
+        self.code = np.zeros((config.lanes, config.program_cells), np.int32)  # as it was guessed
+        self.weights = np.zeros((config.lanes, WEIGHTS), np.int32)
+        self.row = np.arange(config.lanes, dtype=np.intp)
+        self.base = self.row * width + config.work_cells
+        self.alive = np.zeros(config.lanes, bool)
+        self.bits = np.zeros(config.lanes)
+        self.run, self.limit = np.zeros((2, config.lanes), np.int32)
+        self.ip, self.wp = np.zeros((2, config.lanes), np.int32)  # instruction, weight that is next
+        self.end, self.work = np.zeros((2, config.lanes), np.int32)  # cells of program, work tape
+        self.age, self.changed = np.zeros((2, config.lanes), np.int32)  # steps, at the last change
+        self.mark, self.marked = np.zeros((2, config.lanes), np.int32)  # see end_loops
 
     def start(self, lanes, runs):
-        """Start new programs, numbered `runs`, in these lanes; their time limits are guessed
-        first."""
+        """Starts new programs, numbered `runs`, in these lanes; guesses their time limits."""
         doublings = np.minimum(self.rng.geometric(0.5, len(lanes)) - 1, self.config.doublings)
-        self.cells[lanes[self.work[lanes] > 0]] = 0  # unused work cells are zero at all times
-        self.weights[
-            lanes[self.wp[lanes] > 0] if not self.config.two_argument_writes else lanes
-        ] = 0
-        for name in ("ip", "end", "work", "wp", "age", "changed", "mark", "marked"):
-            getattr(self, name)[lanes] = 0
-        self.bits[lanes], self.limit[lanes], self.run[lanes] = (
-            0,
-            self.config.least_limit << doublings,
-            runs,
-        )
+        self.cells[lanes[self.work[lanes] > 0]] = 0
+        self.weights[lanes[self.wp[lanes] > 0]] = 0
+        for array in (self.ip, self.wp, self.end, self.work, self.age, self.changed):
+            array[lanes] = 0
+        self.mark[lanes] = self.marked[lanes] = self.bits[lanes] = 0
+        self.limit[lanes] = self.config.least_limit << doublings
+        self.run[lanes] = runs
+        self.alive[lanes] = True
+
+    def step(self):
+        """Executes one instruction of each program; returns where programs are over, (B,)."""
+        self.age += self.alive
+        op, a, c, legal = self.fetch()
+        value, possible = self.compute(op, c)
+        legal &= possible
+        self.act(op, a, c, value, legal)
+        legal &= op != STOP
+        self.end_loops(legal)
+        done = (self.wp == WEIGHTS) | (self.age >= self.limit)  # (B,)
+        return self.alive & (done | ~legal)
+
+    def fetch(self):
+        """Reads the instructions, and guesses those cells of them that nobody has written.
+
+        Returns op (B,), its arguments a (3, B), what the cells that these name hold, c (3, B), and
+        whether all this is legal, (B,); where there is no instruction, op is STOP.
+        """
+        memory, room = self.cells.ravel(), self.config.program_cells
+        lanes = np.flatnonzero(self.alive & (self.ip == self.end) & (self.end < room))
+        self.guess(lanes, 0, len(OPS))
+        op = memory[self.base + self.ip]  # (B,)
+        legal = self.alive & (self.ip >= -self.work) & (self.ip < self.end)  # (B,)
+        legal &= (op >= 0) & (op < len(OPS))
+        op = np.where(legal, op, STOP)
+        count = COUNT[op]  # (B,)
+        a, c = np.empty((2, 3, len(op)), np.int32)
+        for j in range(3):
+            place = self.ip + 1 + j  # (B,)
+            lanes = np.flatnonzero((count > j) & (place == self.end) & (self.end < room))
+            self.guess(lanes, -self.work[lanes], self.work[lanes] + self.end[lanes] + 1)
+            a[j] = memory[self.base + place]
+        for j in range(3):
+            there = (a[j] >= -self.work) & (a[j] < self.end + AHEAD[j][op])  # (B,)
+            there &= self.ip + 1 + j < self.end  # else the program is as long as it may be
+            legal &= there | (count <= j)
+            c[j] = memory[self.base + np.where(there, a[j], 0)]
+        return op, a, c, legal
+
+    def compute(self, op, c):
+        """Returns what instructions would store, (B,), and whether they can be executed, (B,)."""
+        first, second = c[:2]  # (B,)
+        index = np.clip(first, 0, WEIGHTS - 1)  # (B,)
+        results = {
+            ADD: first + second,
+            SUBTRACT: first - second,
+            MULTIPLY: first * second,
+            READ: self.weights[self.row, index],
+            MOVE: first,
+            INCREMENT: first + 1,
+            DECREMENT: first - 1,
+        }
+        value = np.select([op == each for each in results], list(results.values()))  # (B,)
+        room = np.where(op == ALLOCATE, self.config.work_cells - self.work, self.work)  # (B,)
+        sized = (first >= 0) & (first <= room)  # (B,) what Allocate and Free need
+        possible = np.abs(value) <= self.config.largest  # (B,)
+        possible &= (op != READ) | (index == first)
+        possible &= sized | ((op != ALLOCATE) & (op != FREE))
+        return value, possible
+
+    def act(self, op, a, c, value, legal):
+        """Stores, writes weights, allocates or frees, and moves the instruction pointer on."""
+        memory, first = self.cells.ravel(), c[0]
+        to = self.base + a[COUNT[op] - 1, self.row]  # (B,) the cell that the last argument names
+        stored = np.flatnonzero(legal & STORES[op])
+        stored = stored[memory[to[stored]] != value[stored]]
+        memory[to[stored]] = value[stored]
+        written = np.flatnonzero(legal & (op == WRITE))
+        self.weights[written, self.wp[written]] = first[written]
+        self.wp[written] += 1
+        longer = np.flatnonzero(legal & (op == ALLOCATE))
+        self.work[longer] += first[longer]
+        shorter = np.flatnonzero(legal & (op == FREE) & (first > 0))
+        self.work[shorter] -= first[shorter]
+        for lane in shorter:
+            self.cells[lane, : self.config.work_cells - self.work[lane]] = 0
+        for lanes in (stored, written, longer, shorter):
+            self.changed[lanes] = self.age[lanes]
+        self.ip += legal * (1 + COUNT[op])
+        jumps = legal & ((op == JUMP) | ((op == JMPLEQ) & (first <= c[1])))  # (B,)
+        self.ip = np.where(jumps, np.where(op == JUMP, a[0], a[2]), self.ip)
+
+    def end_loops(self, legal):
+        """Charges programs in endless loops with all their time at once: most of it goes to them.
+
+        Where the instruction pointer is back at `mark` and nothing has changed since, the machine
+        is in the state that it was in after `marked` steps, and would be for ever.
+        """
+        again = legal & (self.ip == self.mark) & (self.changed <= self.marked)  # (B,)
+        np.copyto(self.age, self.limit, where=again)
+        due = (
+            self.age & (self.age - 1) == 0
+        )  # (B,) after 1, 2, 4, ... steps: finds loops of any size
+        np.copyto(self.mark, self.ip, where=due)
+        np.copyto(self.marked, self.age, where=due)
 
     def guess(self, lanes, low, choices):
-        """Write the next program cell of these lanes: an integer from low to low + choices - 1."""
-        value = low + (self.rng.random(len(lanes)) * choices).astype(np.int32)
+        """Writes a number from low to low + choices - 1 behind the end of these programs.
+
+        Instructions are guessed from all 13, arguments from the addresses there are: the fewer
+        cells, the likelier each guess. This is what favours short programs.
+        """
+        value = self.draw(lanes, low, choices)
         end = self.end[lanes]
         self.cells.ravel()[self.base[lanes] + end] = value
         self.code[lanes, end] = value
@@ -367,315 +251,128 @@ class Lanes:
         self.end[lanes] += 1
         self.changed[lanes] = self.age[lanes]
 
-    def step(self):
-        """One instruction of every program. Returns where programs are over, (B,) of bool."""
-        config, cells, base, ip = self.config, self.cells.ravel(), self.base, self.ip * self.alive
-        room = config.program_cells
-        self.age += self.alive
-        lanes = np.flatnonzero((ip == self.end) & (self.end < room) & self.alive)
-        self.guess(lanes, 0, len(OPS))
-        op = cells[base + ip]
-        fine = self.alive & (ip >= -self.work) & (ip < self.end) & (op >= 0) & (op < len(OPS))
-        op = np.where(fine, op, STOP)
-        count = self.count[op]
-        a, c = [None], [None]  # arguments and what the cells they name hold; counted from 1
-        for j in (1, 2, 3):
-            needed = count >= j
-            lanes = np.flatnonzero(needed & (ip + j == self.end) & (self.end < room))
-            self.guess(lanes, -self.work[lanes], self.work[lanes] + self.end[lanes] + 1)
-            a.append(cells[base + ip + j])
-        for j in (1, 2, 3):
-            inside = (
-                (a[j] >= -self.work)
-                & (a[j] < self.end + self.may_jump[op, j])
-                & (ip + j < self.end)
-            )
-            fine &= inside | (count < j)
-            c.append(cells[base + np.where(inside, a[j], 0)])
-        self.ip = ip + 1 + count
+    def draw(self, lanes, low, choices):
+        return low + (self.rng.random(len(lanes)) * choices).astype(np.int32)
 
-        first = c[1]
-        value, to = first + c[2], a[3]  # Add
-        value = np.where(op == SUBTRACT, first - c[2], value)
-        value = np.where(op == MULTIPLY, first * c[2], value)
-        moves = (op == MOVE) | (op == READ)
-        index = np.where((first >= 0) & (first < WEIGHTS), first, 0)
-        fine &= (op != READ) | (index == first)
-        value = np.where(moves, np.where(op == READ, self.weights[self.row, index], first), value)
-        to = np.where(moves, a[2], to)
-        counts = (op == INCREMENT) | (op == DECREMENT)
-        value = np.where(counts, first + np.where(op == INCREMENT, 1, -1), value)
-        to = np.where(counts, a[1], to)
-        stores = moves | counts | (op == ADD) | (op == SUBTRACT) | (op == MULTIPLY)
-        fine &= ~stores | (np.abs(value) <= config.largest)
-        lanes = np.flatnonzero(stores & fine)
-        lanes = lanes[cells[base[lanes] + to[lanes]] != value[lanes]]
-        cells[base[lanes] + to[lanes]] = value[lanes]
-        self.changed[lanes] = self.age[lanes]
-
-        lanes = np.flatnonzero((op == WRITE) & fine)
-        if config.two_argument_writes:
-            lanes = lanes[index[lanes] == first[lanes]]
-            fine &= (op != WRITE) | (index == first)
-            self.weights[lanes, first[lanes]] = c[2][lanes]
-        else:
-            self.weights[lanes, self.wp[lanes]] = first[lanes]
-        self.wp[lanes] += 1  # with two arguments it only tells that something was written
-        self.changed[lanes] = self.age[lanes]
-        fine &= (op != ALLOCATE) | ((first >= 0) & (first <= config.work_cells - self.work))
-        fine &= (op != FREE) | ((first >= 0) & (first <= self.work))
-        lanes = np.flatnonzero((op == ALLOCATE) & fine)
-        self.work[lanes] += first[lanes]
-        self.changed[lanes] = self.age[lanes]
-        for lane in np.flatnonzero((op == FREE) & fine & (first > 0)):
-            kept = self.work[lane] - first[lane]
-            self.cells[lane, : config.work_cells - kept] = 0
-            self.work[lane], self.changed[lane] = kept, self.age[lane]
-        self.ip = np.where((op == JUMP) & fine, a[1], self.ip)
-        self.ip = np.where((op == JMPLEQ) & fine & (first <= c[2]), a[3], self.ip)
-        fine &= op != STOP
-        again = fine & (self.ip == self.mark) & (self.changed <= self.marked)
-        self.age[again] = self.limit[again]
-        mark = (
-            self.age & (self.age - 1) == 0
-        )  # after 1, 2, 4, ... steps, so that loops of any length are found
-        self.mark[mark], self.marked[mark] = self.ip[mark], self.age[mark]
-        full = (self.wp == WEIGHTS) & (not config.two_argument_writes)
-        return self.alive & (~fine | full | (self.age >= self.limit))
+    def fit(self, lane):
+        """Takes down the program in this lane."""
+        code = self.code[lane, : self.end[lane]].tolist()
+        numbers = int(self.age[lane]), int(self.limit[lane]), float(self.bits[lane])
+        return Fit(int(self.run[lane]), code, *numbers, self.weights[lane].copy())
 
 
-def search(config, rng, triples, progress=None, callback=None):
-    """Guess and run `config.runs` programs; test what each leaves in the weights on every training
-    set.
+# ---- probabilistic Levin search ------------------------------------------------------------------
+def search(config, rng, sets, progress, most_steps=np.inf, kind=Lanes):
+    """Runs config.runs guessed programs, or fewer if no more begin once most_steps are spent.
 
-    triples (S, 3, 3) are the training sets. Returns the number of steps in all and a list of fits,
-    ordered by the number of the run, each a dict: run, code (its guesses), steps, limit, bits
-    (-log2 of their probability), weights (100,), fits (S,) of bool. callback(lanes, over) is called
-    after each step.
+    The programs are tested on S sets of three examples in turn, (S, 3, 3). Returns the number of
+    programs, that of their steps, and those that fit, ordered by their numbers.
     """
-    lanes, steps, fits = Lanes(config, rng), 0, []
-    started = min(config.lanes, config.runs)
-    lanes.start(np.arange(started), np.arange(started))
-    lanes.alive[started:] = False
-    sums = triples.sum(-1)  # (S, 3)
-    last_written = triples.max(axis=(1, 2)).min()  # a fit has at least this weight set
-    while lanes.alive.any():
-        before = int(lanes.age.sum())
-        over = lanes.step()
-        steps += int(lanes.age.sum()) - before
-        if callback:
-            callback(lanes, over)
-        ended = np.flatnonzero(over)
-        tried = ended[lanes.wp[ended] > (0 if config.two_argument_writes else last_written)]
-        if len(tried):
-            right = (answers(lanes.weights[tried], triples) == sums).all(-1)  # (tried, S)
-            for lane, which in zip(tried[right.any(-1)], right[right.any(-1)]):
-                fits.append(
-                    {
-                        "run": int(lanes.run[lane]),
-                        "code": lanes.code[lane, : lanes.end[lane]].tolist(),
-                        "steps": int(lanes.age[lane]),
-                        "limit": int(lanes.limit[lane]),
-                        "bits": float(lanes.bits[lane]),
-                        "weights": lanes.weights[lane].copy(),
-                        "fits": which,
-                    }
-                )
-        again = ended[: config.runs - started]
-        lanes.start(again, np.arange(started, started + len(again)))
-        started += len(again)
-        lanes.alive[ended[len(again) :]] = False
-        if len(again) < len(ended) and 0 < 2 * lanes.alive.sum() < len(
-            lanes.alive
-        ):  # the last ones run for long
-            lanes.resize(lanes.alive)
-        if progress:
-            progress(started / config.runs, f"{started:,} programs, {len(fits):,} fits")
-    return steps, sorted(fits, key=lambda fit: fit["run"])
+    lanes, fits = kind(config, rng), []
+    started = steps = 0
+    needed = sets.min(-1).max(-1).min()  # who writes no weight behind this leaves an answer at 0
+    while True:
+        left = config.runs - started if steps < most_steps else 0
+        free = np.flatnonzero(~lanes.alive)[:left]
+        lanes.start(free, np.arange(started, started + len(free)))
+        started += len(free)
+        if not lanes.alive.any():
+            return started, steps, sorted(fits)
+        over = lanes.step()  # (B,)
+        lanes.alive &= ~over
+        steps += int(lanes.age[over].sum(dtype=np.int64))
+        tried = np.flatnonzero(over & (lanes.wp > needed))
+        shown = sets[lanes.run[tried] % len(sets)]  # (tried, 3, 3)
+        given = lanes.weights[tried[:, None, None], shown].sum(-1)  # (tried, 3)
+        right = given == targets(shown)  # (tried, 3)
+        fits += [lanes.fit(lane) for lane in tried[right.all(-1)]]
+        done = max(started / config.runs, steps / most_steps)
+        progress(min(done, 1), f"{started:,} programs, {len(fits):,} fit")
 
 
-# ---- what else fits three examples ---------------------------------------------------------------
-def one_hot(inputs):
-    """Inputs as vectors of zeros and ones, (N, 100)."""
-    x = np.zeros((len(inputs), WEIGHTS))
-    np.put_along_axis(x, inputs, 1.0, axis=1)
-    return x
+class Replay(Lanes):
+    """One program whose guesses are known; `lines` says what it executes, by address."""
+
+    def __init__(self, config, code, limit):
+        super().__init__(replace(config, lanes=1), None)
+        self.known, self.lines = iter(code), {}
+        self.alive[:] = True
+        self.limit[:] = limit
+        while not self.step()[0]:
+            pass
+
+    def draw(self, lanes, low, choices):
+        return [next(self.known) for _ in lanes]
+
+    def fetch(self):
+        op, a, c, legal = super().fetch()
+        if legal[0]:
+            ip, words = int(self.ip[0]), a[: COUNT[op[0]], 0]
+            self.lines.setdefault(ip, f"{ip}: {OPS[op[0]]}({', '.join(map(str, words))})")
+        return op, a, c, legal
 
 
-def minimum_norm():
-    """The least weights that fit: a third of the answer on each position seen, 0 elsewhere."""
-    return np.linalg.pinv(one_hot(TRAINING)) @ TRAINING.sum(-1)
+# ---- the baseline --------------------------------------------------------------------------------
+def guess_weights(config, rng, progress):
+    """Guesses weights from 0 to 99; returns those vectors that fit the examples, (F, 100).
 
-
-def ridge_regression(config):
-    x = one_hot(TRAINING)
-    return x.T @ np.linalg.solve(x @ x.T + config.ridge * np.eye(3), TRAINING.sum(-1))
-
-
-def gradient_descent(config, rng):
-    """Stochastic gradient descent on half the squared error, one example at a time, from small
-    random weights."""
-    w, x = rng.normal(0.0, config.sgd_initial, WEIGHTS), one_hot(TRAINING)
-    for _ in range(config.sgd_epochs):
-        for example in rng.permutation(3):
-            w -= config.sgd_learning_rate * (w @ x[example] - TRAINING[example].sum()) * x[example]
-    return w
+    Only the nine weights that the examples see are drawn for all, the rest for those that fit.
+    """
+    found = []
+    for done in range(0, config.weight_guesses, config.guess_block):
+        block = min(config.guess_block, config.weight_guesses - done)  # G
+        seen = rng.integers(0, WEIGHTS, (3, 3, block), np.int16)  # (example, position, G)
+        right = seen.sum(1, dtype=np.int16) == targets(TRAINING)[:, None]  # (3, G)
+        fits = right.all(0)  # (G,)
+        weights = rng.integers(0, WEIGHTS, (fits.sum(), WEIGHTS), np.int16)  # (fits, 100)
+        weights[:, TRAINING] = seen[:, :, fits].transpose(2, 0, 1)
+        found.append(weights.astype(np.int32))
+        progress(done / config.weight_guesses, f"{done:,} weight vectors")
+    return np.concatenate(found)
 
 
 # ---- the experiment ------------------------------------------------------------------------------
-def source_of_numbers(config, fit):
-    """Where a program keeps the number it writes: "instruction", "argument" or "work" (tape)."""
-    executed, read = set(), 0
-
-    def watch(machine):
-        nonlocal read
-        executed.add(machine.ip)
-        if machine.written(machine.ip) and machine[machine.ip] == WRITE:  # the last write counts
-            read = machine[machine.ip + 1 + config.two_argument_writes]
-
-    execute(config, fit["code"], fit["steps"], watch)
-    return "work" if read < 0 else "instruction" if read in executed else "argument"
+def generalising(fits):
+    """Returns the programs that are right on every input."""
+    return [fit for fit in fits if unseen_right(fit.weights) == UNSEEN]
 
 
-def listing(config, code, limit):
-    """What a program executes, each instruction with its address, in the order in which it first
-    comes to them."""
-    lines = {}
-
-    def watch(machine):
-        at = machine.ip
-        if at not in lines and machine.written(at) and 0 <= machine[at] < len(OPS):
-            last = at + arguments(config, machine[at])
-            words = [
-                str(machine[cell]) for cell in range(at + 1, last + 1) if machine.written(cell)
-            ]
-            lines[at] = f"{at}: {OPS[machine[at]]}({', '.join(words)})"
-
-    execute(config, code, limit, watch)
-    return "; ".join(lines.values())
-
-
-def random_triples(rng, sets):
-    """Training sets of three random inputs with three positions on each, (S, 3, 3)."""
-    return np.argsort(rng.random((sets, 3, WEIGHTS)), axis=-1)[..., :3]
-
-
-def census(config, fits):
-    """Statistics of the programs that fit the paper's three examples, as metrics."""
-    ours = [fit for fit in fits if fit["fits"][0]]
-    exact = [fit for fit in ours if (fit["weights"] == RAMP).all()]
-    wrong = [fit["weights"] != RAMP for fit in ours if (fit["weights"] != RAMP).any()]
-    early = [w for w in wrong if not w[TRAINING.min() :].any()]
-    late = [w for w in wrong if not w[: TRAINING.max() + 1].any()]
-    out = {
-        "fits": len(ours),
+def summary(runs, steps, fits, exact):
+    """Counts the programs that fit, and those that are exact: right on every input."""
+    simplest = min(exact, key=Fit.complexity, default=None)
+    return {
+        "fits": len(fits),
+        "fits_per_55m": 55e6 * len(fits) / runs,
         "generalising": len(exact),
-        "generalising_share": len(exact) / max(len(ours), 1),
-        "wrong_before_the_first": len(early),
-        "wrong_after_the_last": len(late),
-        "wrong_elsewhere": len(wrong) - len(early) - len(late),
-        "distinct_programs": len({tuple(fit["code"]) for fit in exact}),
-        "first_fit": ours[0]["run"] + 1 if ours else None,
-        "first_generalising": exact[0]["run"] + 1 if exact else None,
+        "generalising_share": len(exact) / max(len(fits), 1),
+        "steps_per_run": steps / runs,
+        "steps_per_fit": steps / len(fits) if fits else None,
+        "distinct_programs": len({tuple(fit.code) for fit in exact}),
+        "first_fit": fits[0].run + 1 if fits else None,
+        "simplest_steps": simplest.steps if exact else None,
+        "simplest_bits": simplest.bits if exact else None,
     }
-    if exact:
-        first, simplest = exact[0], min(exact, key=lambda fit: fit["bits"] + np.log2(fit["steps"]))
-        for name, fit in (("first", first), ("simplest", simplest)):
-            out |= {
-                f"{name}_cells": len(fit["code"]),
-                f"{name}_steps": fit["steps"],
-                f"{name}_limit": fit["limit"],
-                f"{name}_space_bits": fit["bits"],
-                f"{name}_levin_bits": fit["bits"] + float(np.log2(fit["steps"])),
-            }
-        out["fastest_steps"] = min(fit["steps"] for fit in exact)
-        sources = [source_of_numbers(config, fit) for fit in exact]
-        out |= {
-            f"counter_in_{kind}": sources.count(kind)
-            for kind in ("instruction", "argument", "work")
-        }
-    return out
 
 
-def run(config, seed, progress=None):
-    """Search, look at every program that fits, and compare with other ways to fit three
-    examples."""
-    search_rng, sets_rng, other_rng = (
-        np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)
-    )
-    triples = np.concatenate([TRAINING[None], random_triples(sets_rng, config.other_triples)])
-    inputs, started = every_input(), perf_counter()
-    steps, fits = search(config, search_rng, triples, progress)
-    seconds = perf_counter() - started
-    out = census(config, fits) | {
-        "runs": config.runs,
-        "steps": steps,
-        "steps_per_run": steps / config.runs,
-    }
-    out |= {
-        "fits_per_million": 1e6 * out["fits"] / config.runs,
-        "programs_per_second": config.runs / seconds,
-    }
-    exact = [fit for fit in fits if fit["fits"][0] and (fit["weights"] == RAMP).all()]
-    out["first_unseen_right"] = unseen_right(exact[0]["weights"], inputs) if exact else 0
-    for fit in (fit for fit in fits if fit["fits"][0]):
-        right = f"{unseen_right(fit['weights'], inputs):,} of 161,697 right"
-        print(
-            f"\nrun {fit['run'] + 1:,}, {fit['steps']} of {fit['limit']} steps, "
-            f"probability 2^-{fit['bits']:.1f}, "
-            f"{right}:\n{fit['code']}\n{listing(config, fit['code'], fit['limit'])}"
-        )
-    others = [
-        fit for fit in fits for _ in range(fit["fits"][1:].sum())
-    ]  # a fit counts for each set that it fits
-    out["other_fits"] = len(others)
-    out["other_generalising_share"] = sum((fit["weights"] == RAMP).all() for fit in others) / max(
-        len(others), 1
-    )
-
-    out["minimum_norm_unseen_right"] = unseen_right(minimum_norm(), inputs)
-    out["ridge_unseen_right"] = unseen_right(ridge_regression(config), inputs)
-    out["sgd_unseen_right"] = unseen_right(gradient_descent(config, other_rng), inputs)
-    out["unseen"] = len(inputs) - len(TRAINING)
-    fitted = ("minimum_norm", "ridge", "sgd")
-    out["fitted_share"] = max(out[f"{name}_unseen_right"] for name in fitted) / out["unseen"]
-    guessed = other_rng.integers(0, WEIGHTS, (config.weight_guesses, WEIGHTS), np.int16)
-    out["weight_guess_fits"] = int((answers(guessed, TRAINING) == TRAINING.sum(-1)).all(-1).sum())
-    return out
-
-
-def study(config, seed, progress=None):
-    """As many programs as in the paper; fixed time limits in place of guessed ones; and the
-    two-argument machine."""
-    long, harder, *limited = np.random.SeedSequence([seed, 1]).spawn(3 + len(config.study_limits))
-    inputs, part = every_input(), replace(config, runs=config.study_runs)
-    steps, fits = search(part, np.random.default_rng(long), TRAINING[None], progress)
-    exact = [fit for fit in fits if (fit["weights"] == RAMP).all()]
-    out = {
-        "runs": part.runs,
-        "steps_per_run": steps / part.runs,
-        **census(part, fits),
-        "fit_runs": [fit["run"] + 1 for fit in fits],
-        "fit_steps": [fit["steps"] for fit in fits],
-        "fit_bits": [fit["bits"] for fit in fits],
-        "fit_unseen_right": [unseen_right(fit["weights"], inputs) for fit in fits],
-        "simplest_code": min(exact, key=lambda fit: fit["bits"])["code"] if exact else [],
-    }
-    out["limits"] = [0, *config.study_limits]  # 0: guessed
-    for limit, source in zip(out["limits"], limited):
-        fixed = replace(config, least_limit=limit, doublings=0) if limit else config
-        few = replace(fixed, runs=20 * config.lanes)
-        per_run = search(few, np.random.default_rng(source), TRAINING[None])[0] / few.runs
-        part = replace(fixed, runs=int(config.study_steps / per_run))  # what the steps suffice for
-        steps, fits = search(part, np.random.default_rng(source), TRAINING[None], progress)
-        for name, value in (("runs", part.runs), ("steps", steps), ("fits", len(fits))):
-            out.setdefault(f"limit_{name}", []).append(value)
-    part = replace(config, two_argument_writes=True, runs=config.harder_runs)
-    steps, fits = search(part, np.random.default_rng(harder), TRAINING[None], progress)
-    return out | {
-        "two_argument_runs": part.runs,
-        "two_argument_fits": len(fits),
-        "two_argument_unseen_right": [unseen_right(fit["weights"], inputs) for fit in fits],
+def run(config, seed, progress):
+    """Searches, tests each program that fits on all inputs, and guesses as many weight vectors."""
+    search_rng, weight_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
+    began = process_time()
+    found = search(config, search_rng, TRAINING[None], lambda f, said: progress(0.95 * f, said))
+    seconds = process_time() - began
+    runs, steps, fits = found
+    exact = generalising(fits)
+    for fit in exact[:1]:
+        does = "; ".join(Replay(config, fit.code, fit.limit).lines.values())
+        print(f"\nprogram {fit.run + 1:,} is right on all 161,700 inputs: {does}")
+    guessed = guess_weights(config, weight_rng, lambda f, said: progress(0.95 + 0.05 * f, said))
+    right = [unseen_right(weights) == UNSEEN for weights in guessed]
+    x = np.linspace(0, config.runs, 101)  # programs
+    return summary(runs, steps, fits, exact) | {
+        "weight_fits": len(guessed),
+        "weight_generalising": sum(right),
+        "search": {"programs_per_second": runs / max(seconds, 1e-9)},
+        "curve": {"x": x.tolist(), "y": [sum(fit.run < limit for fit in fits) for limit in x]},
     }
 
 

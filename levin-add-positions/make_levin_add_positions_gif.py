@@ -2,28 +2,17 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=1.26", "matplotlib", "pillow"]
 # ///
-"""Draw the animation of levin-add-positions: guessed programs, then the simplest of study.json
-writing the ramp."""
+"""Draw the animation of levin-add-positions: guessed programs die, then one counts and writes."""
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 
+from levin_add_positions import INCREMENT, JUMP, SUBTRACT, TRAINING, WEIGHTS, WRITE
+from levin_add_positions import Config, Lanes, answers, targets
+from study_levin_add_positions import Film
 import matplotlib.pyplot as plt
 import numpy as np
-from levin_add_positions import (
-    ALLOCATE,
-    INCREMENT,
-    JUMP,
-    TRAINING,
-    WEIGHTS,
-    WRITE,
-    Config,
-    execute,
-    listing,
-    search,
-)
 from PIL import Image
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
@@ -45,109 +34,128 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-TITLE = "Three sums are enough: a guessed program counts, and so writes the ramp"
-LANES, CELLS, FLICKER = 16, 12, 26  # programs and cells that are shown, and frames of the search
-config = replace(Config(), lanes=LANES, runs=400)
-study = Path(__file__).with_name("study.json")
-code = []
-if study.exists():
-    code = json.loads(study.read_text("utf-8"))["records"][0]["metrics"]["simplest_code"]
-code = code or [ALLOCATE, 1, WRITE, -1, INCREMENT, -1, JUMP, 2]
-guesses, states = [], []
+
+TITLE = "Three sums are enough: the program that counts"
+OWN = [SUBTRACT, 0, 0, 0, WRITE, 0, INCREMENT, 0, JUMP, 4]  # shown where nothing is recorded
+ROWS, CELLS = 13, 13  # shown at a time
+FLICKER = 4 if flags.quick else 26  # frames of the search
 
 
-def watch(lanes, over):
-    guesses.append(
-        (
-            lanes.run.copy(),
-            lanes.end.copy(),
-            lanes.cells[:, config.work_cells :][:, :CELLS].copy(),
-            lanes.ip.copy(),
-            over.copy(),
-        )
-    )
+def guessed(config, rng):
+    """Guess and run programs side by side; yield what is to be seen after each step."""
+    lanes = Lanes(config, rng)
+    started = 0
+    while True:
+        free = np.flatnonzero(~lanes.alive)
+        lanes.start(free, np.arange(started, started + len(free)))
+        started += len(free)
+        over = lanes.step()  # (B,)
+        lanes.alive &= ~over
+        rows = []
+        for lane in range(ROWS):
+            cells = lanes.cells[lane, config.work_cells :][: lanes.end[lane]]
+            colors = [GREY if over[lane] else SKY] * len(cells)
+            if not over[lane] and 0 <= lanes.ip[lane] < len(cells):
+                colors[lanes.ip[lane]] = BLUE
+            rows.append((f"{lanes.run[lane] + 1:,}", cells, colors))
+        yield rows, started
 
 
-search(config, np.random.default_rng(flags.seed), TRAINING[None], callback=watch)
-machine, _ = execute(config, code, 1024, lambda machine: states.append(machine.copy()))
-states.append(machine)
-written = [state.wp for state in states]
-marks = sorted({*range(12), *np.searchsorted(written, np.arange(4, WEIGHTS, 4)), len(states) - 1})
+class Weighed(Film):
+    """A film that keeps the weights at each moment, too."""
 
-frames = []
-fig = plt.figure(figsize=(8, 4.6), dpi=80, layout="none")
-grid, bars = fig.add_axes((0.02, 0.16, 0.50, 0.64)), fig.add_axes((0.62, 0.20, 0.36, 0.58))
-for number in range(FLICKER + len(marks)):
-    searching = number < FLICKER
+    def __init__(self, *of_film):
+        self.written = []
+        super().__init__(*of_film)
+
+    def fetch(self):
+        self.written.append(self.weights[0].copy())
+        return super().fetch()
+
+
+def row_of(step, moment):
+    """Return the label, cells and colors of a moment of the program that is followed."""
+    colors = ["#E4EEF6"] * len(moment.cells)
+    colors[moment.work + moment.ip] = BLUE
+    if moment.op in (WRITE, INCREMENT):
+        colors[moment.work + moment.arguments[0]] = ORANGE
+    return f"step {step + 1}", moment.cells, colors
+
+
+def recorded_code():
+    """Return the shortest recorded program that counts in its own code."""
+    path = Path(__file__).with_name("study.json")
+    records = json.loads(path.read_text("utf-8"))["records"] if path.exists() else []
+    codes = [record["metrics"].get("counter.code") for record in records]
+    return min([code for code in codes if code], key=len, default=OWN)
+
+
+# ---- frames --------------------------------------------------------------------------------------
+figure = plt.figure(figsize=(9, 5), dpi=80, layout="none")
+grid = figure.add_axes((0.09, 0.11, 0.47, 0.73))
+bars = figure.add_axes((0.65, 0.20, 0.33, 0.64))
+
+
+def draw(rows, weights, above, below):
+    """Draw one frame: rows of cells on the left, the weights (100,) on the right."""
     for ax in (grid, bars):
         ax.clear()
-    grid.set(xticks=(), yticks=())
-    for spine in grid.spines.values():
-        spine.set_visible(False)
-    fig.texts.clear()
-    if searching:
-        run, end, cells, ip, over = guesses[number]
-        colours = np.ones((LANES, CELLS, 3))
-        for row in range(LANES):
-            for cell in range(min(end[row], CELLS)):
-                at = cell == ip[row] and not over[row]
-                colours[row, cell] = plt.matplotlib.colors.to_rgb(
-                    BLUE if at else GREY if over[row] else SKY
-                )
-                grid.text(
-                    cell,
-                    row,
-                    cells[row, cell],
-                    ha="center",
-                    va="center",
-                    fontsize=7,
-                    color="white" if at else BLACK,
-                )
-        grid.imshow(colours, aspect="auto")
-        grid.set_title(f"Program {run.max() + 1:,} has just been guessed", fontsize=11)
-        weights, says = (
-            np.zeros(WEIGHTS),
-            "Nearly all die within a few steps. One in some hundred thousand fits.",
-        )
-    else:
-        state = states[marks[number - FLICKER]]
-        tape, work = [*reversed(state.work), *state.program], len(state.work)
-        for place, content in enumerate(tape):
-            cell = place - work
-            changed = content != (0 if cell < 0 else code[cell] if cell < len(code) else None)
-            colour = BLUE if cell == state.ip and not state.halted else ORANGE if changed else SKY
-            grid.add_patch(plt.Rectangle((place, 0), 0.94, 1, color=colour))
-            grid.text(
-                place + 0.47,
-                0.5,
-                content,
-                ha="center",
-                va="center",
-                fontsize=13,
-                color="white" if colour == BLUE else BLACK,
-            )
-            grid.text(place + 0.47, -0.35, cell, ha="center", fontsize=8, color=GREY)
-        grid.set(xlim=(-0.1, max(len(tape), 8) + 0.1), ylim=(-2, 3))
-        grid.set_title(f"The simplest program of the study, step {state.age}", fontsize=11)
-        weights = np.array(state.weights)
-        last = number == FLICKER + len(marks) - 1
-        says = (
-            "All 161,700 sums are right."
-            if last
-            else "Dark: the next instruction. Orange: the cell it counts in."
-        )
-        fig.text(0.02, 0.085, listing(config, code, 1024), fontsize=9)
+    figure.texts.clear()
+    grid.set(xlim=(-0.05, CELLS), ylim=(ROWS, 0))
+    grid.axis("off")
+    for y, (label, cells, colors) in enumerate(rows):
+        grid.text(-0.2, y + 0.45, label, ha="right", va="center", fontsize=9, color="#666666")
+        for x, (content, color) in enumerate(zip(cells[:CELLS], colors)):
+            grid.add_patch(plt.Rectangle((x, y), 0.93, 0.86, color=color))
+            ink = "white" if color == BLUE else BLACK
+            middle = (x + 0.46, y + 0.45)
+            grid.text(*middle, content, ha="center", va="center", fontsize=9, color=ink)
     bars.bar(np.arange(WEIGHTS), weights, color=GREEN, width=0.9)
-    bars.set(xlim=(-1, 100), ylim=(0, 105), xlabel="input", ylabel="weight")
-    bars.set_title(f"{0 if searching else state.wp} weights written", fontsize=11)
-    fig.text(0.02, 0.93, TITLE, fontsize=12.5, weight="bold")
-    fig.text(0.02, 0.025, says, fontsize=9, weight="bold")
-    fig.canvas.draw()
-    frames.append(Image.fromarray(np.asarray(fig.canvas.buffer_rgba())[..., :3]).quantize(48))
-frames[0].save(
-    flags.out / "levin_add_positions.gif",
-    save_all=True,
-    append_images=frames[1:],
-    duration=[140] * (len(frames) - 1) + [2500],
-    loop=0,
+    bars.set(xlim=(-1, WEIGHTS), ylim=(0, 160), yticks=(0, 50, 100))
+    bars.set(xlabel="input", ylabel="weight")
+    for k, (shown, given) in enumerate(zip(TRAINING, answers(weights, TRAINING))):
+        places = " + ".join(str(place) for place in shown)
+        right = given == targets(shown)
+        words = f"{places} = {targets(shown)}; the unit says {given}"
+        bars.text(1, 150 - 13 * k, words, va="center", color=GREEN if right else RED)
+    figure.text(0.02, 0.935, TITLE, fontsize=14, weight="bold")
+    figure.text(0.02, 0.875, above, fontsize=10)
+    figure.text(0.02, 0.035, below, fontsize=10)
+    figure.canvas.draw()
+    return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())
+
+
+images, milliseconds = [], []
+search = guessed(Config(lanes=ROWS), np.random.default_rng(flags.seed))
+legend = "A row is a program. Dark: its next instruction. Grey: it has just died."
+for _ in range(FLICKER):
+    rows, started = next(search)
+    above = f"{started:,} programs have been guessed, cell by cell; most die at once"
+    images.append(draw(rows, np.zeros(WEIGHTS, int), above, legend))
+    milliseconds.append(130)
+
+film = Weighed(Config(), recorded_code(), 1000)
+shown = sorted({*range(16), *np.linspace(16, len(film.moments) - 1, 28).astype(int)})
+shown = shown[::8] if flags.quick else shown
+legend = (
+    "A row is a step. Dark: the instruction. Orange: the cell that is written out or counted up."
 )
+for step in shown:
+    first = max(step - ROWS + 1, 0)
+    rows = [row_of(n, film.moments[n]) for n in range(first, step + 1)]
+    above = "In millions, a few fit all three sums. This one counts in its own code:"
+    images.append(draw(rows, film.written[step], above, legend))
+    milliseconds.append(170)
+above = "All hundred weights are written, and all 161,700 sums are right"
+images.append(draw(rows, film.weights[0], above, legend))
+milliseconds.append(2000)
+
+sample = Image.fromarray(np.concatenate([np.asarray(image) for image in images[::9]]))
+palette = sample.quantize(48)
+colors = np.array(palette.getpalette()).reshape(-1, 3)
+colors[colors.min(1) > 250] = 255
+palette.putpalette(colors.ravel().tolist())
+first, *others = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+path = flags.out / "levin_add_positions.gif"
+first.save(path, save_all=True, append_images=others, duration=milliseconds, loop=0, disposal=1)
+print(f"{len(images)} frames, {sum(milliseconds) / 1000:.1f} s, {path.stat().st_size:,} bytes")
