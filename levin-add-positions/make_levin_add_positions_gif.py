@@ -37,7 +37,7 @@ flags.out.mkdir(parents=True, exist_ok=True)
 
 TITLE = "Three sums are enough: the program that counts"
 OWN = [SUBTRACT, 0, 0, 0, WRITE, 0, INCREMENT, 0, JUMP, 4]  # shown where nothing is recorded
-ROWS, CELLS = 13, 13  # shown at a time
+ROWS = 13  # shown at a time
 FLICKER = 4 if flags.quick else 26  # frames of the search
 
 
@@ -91,6 +91,8 @@ def recorded_code():
 
 
 # ---- frames --------------------------------------------------------------------------------------
+film = Weighed(Config(), recorded_code(), 1000)
+CELLS = max(13, len(film.moments[-1].cells))  # of a row
 figure = plt.figure(figsize=(9, 5), dpi=80, layout="none")
 grid = figure.add_axes((0.09, 0.11, 0.47, 0.73))
 bars = figure.add_axes((0.65, 0.20, 0.33, 0.64))
@@ -110,7 +112,7 @@ def draw(rows, weights, above, below):
             ink = "white" if color == BLUE else BLACK
             middle = (x + 0.46, y + 0.45)
             grid.text(*middle, content, ha="center", va="center", fontsize=9, color=ink)
-    bars.bar(np.arange(WEIGHTS), weights, color=GREEN, width=0.9)
+    bars.bar(np.arange(WEIGHTS), weights, color=GREEN, width=1)
     bars.set(xlim=(-1, WEIGHTS), ylim=(0, 160), yticks=(0, 50, 100))
     bars.set(xlabel="input", ylabel="weight")
     for k, (shown, given) in enumerate(zip(TRAINING, answers(weights, TRAINING))):
@@ -132,9 +134,8 @@ for _ in range(FLICKER):
     rows, started = next(search)
     above = f"{started:,} programs have been guessed, cell by cell; most die at once"
     images.append(draw(rows, np.zeros(WEIGHTS, int), above, legend))
-    milliseconds.append(130)
+    milliseconds.append(120)
 
-film = Weighed(Config(), recorded_code(), 1000)
 shown = sorted({*range(16), *np.linspace(16, len(film.moments) - 1, 28).astype(int)})
 shown = shown[::8] if flags.quick else shown
 legend = (
@@ -145,15 +146,15 @@ for step in shown:
     rows = [row_of(n, film.moments[n]) for n in range(first, step + 1)]
     above = "In millions, a few fit all three sums. This one counts in its own code:"
     images.append(draw(rows, film.written[step], above, legend))
-    milliseconds.append(170)
+    milliseconds.append(150)
 above = "All hundred weights are written, and all 161,700 sums are right"
 images.append(draw(rows, film.weights[0], above, legend))
 milliseconds.append(2000)
 
 sample = Image.fromarray(np.concatenate([np.asarray(image) for image in images[::9]]))
-palette = sample.quantize(48)
+palette = sample.quantize(96)
 colors = np.array(palette.getpalette()).reshape(-1, 3)
-colors[colors.min(1) > 250] = 255
+colors[colors.min(1) > 244] = 255
 palette.putpalette(colors.ravel().tolist())
 first, *others = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
 path = flags.out / "levin_add_positions.gif"
