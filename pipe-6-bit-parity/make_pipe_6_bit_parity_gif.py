@@ -1,21 +1,19 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy>=2", "matplotlib", "pillow"]
+# dependencies = ["numpy>=1.26", "matplotlib", "pillow"]
 # ///
-"""Draw the animation of pipe-6-bit-parity: the chessboard fills in while the top of the prototype
+"""Draw the animation of pipe-6-bit-parity: the checkerboard fills in while the top of the prototype
 tree takes sides."""
 
 import argparse
 import json
-import textwrap
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Wedge
 from PIL import Image
-from pipe_6_bit_parity import ARITY, QUICK, Config, Parity, grow, simplified, text, train
+from pipe_6_bit_parity import ARITY, QUICK, Config, Parity, Pipe
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
 plt.switch_backend("Agg")
@@ -36,180 +34,164 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-# the first recorded seed, from --seed on, that was solved: a run that fails has no chessboard to
-# show
-recorded = Path(__file__).with_name("results.json")
-recorded = (
-    json.loads(recorded.read_text("utf-8"))["records"]
-    if recorded.exists() and not flags.quick
-    else []
-)
-SEED = next(
-    (r["seed"] for r in recorded if r["seed"] >= flags.seed and r["metrics"]["solved"]), flags.seed
-)
-
-config = replace(Config(), **QUICK) if flags.quick else Config()
-TITLE = "From half right to all 64 rows: the tree comes to write 6-bit parity"
-FRAMES, LEVELS = (12, 4) if flags.quick else (75, 4)
+TITLE = "A tree of probabilities makes up its mind, and writes 6-bit parity"
+FRAMES = 12 if flags.quick else 80
+DEPTH = 4  # levels of the prototype tree that are shown
+config = Config(**QUICK) if flags.quick else Config()
 task = Parity(config.inputs)
-ARITY = np.array(ARITY + (0,) * task.n)
-INK = (
-    BLUE,
-    SKY,
-    RED,
-    GREEN,
-    *(str(0.92 - 0.05 * i) for i in range(task.n)),
-)  # AND, OR, NOT, IF, inputs in grey
-history = [[] for _ in range(config.trees)]  # of each tree
+GREYS = [str(0.92 - 0.05 * i) for i in range(config.inputs)]
+INK = (BLUE, SKY, RED, GREEN, *GREYS)  # AND, OR, NOT, IF, inputs
+WORDS = ("AND", "OR", "NOT", "IF", "inputs")
 
 
-def watch(trees, state):
-    """Keep the top of each prototype tree and its best program in each fifth generation, and in the
-    last."""
-    elite = state["elite"]
-    if state["generations"][0] % 5 and elite["wrong"].min():
-        return
-    for lane, seen in enumerate(history):
-        nodes = [trees.root[[lane]]]
-        while len(nodes) < LEVELS:
-            nodes.append(trees.child[nodes[-1]].ravel())
-        if elite["size"][lane] < 2**40:
-            seen.append(([trees.p[level] for level in nodes], elite["ops"][lane]))
-    right.append((int(state["evaluations"].sum()), task.rows - elite["wrong"].copy()))
+# ---- one search, followed ------------------------------------------------------------------------
+class Watched(Pipe):
+    """A search that keeps the top of its tree and its best program after every tenth generation."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.film = []
+
+    def generation(self):
+        super().generation()
+        if not self.wrong or self.programs // self.config.population % 10 == 1:
+            self.film.append((self.programs, self.best, self.top()))
+
+    def top(self):
+        """Return the vectors of the top levels, each (nodes, I); a missing node is as new."""
+        levels, nodes = [], [self.root]
+        for _ in range(DEPTH):
+            levels.append(np.array([node.p if node else self.first[0][0] for node in nodes]))
+            nodes = [child for node in nodes for child in (node.children if node else [None] * 3)]
+        return levels
 
 
-right = []
-rng = np.random.default_rng(np.random.SeedSequence(SEED).spawn(4)[0])  # the one of `run`
-found = train(config, rng, config.trees, config.evaluations // config.trees, True, callback=watch)
-first = int(np.lexsort((found["size"], found["wrong"]))[0])
-history = history[first]
-right = right[-len(history) :]
-
-across = task.n // 2
-GRAY = [[k ^ k >> 1 for k in range(2**bits)] for bits in (across, task.n - across)]
-ORDER = np.array(
-    [[column | row << across for column in GRAY[0]] for row in GRAY[1]]
-)  # the row of the truth table
+def first_solved():
+    """Return the first recorded seed, from --seed on, that was solved."""
+    path = Path(__file__).resolve().with_name("results.json")
+    recorded = json.loads(path.read_text("utf-8"))["records"] if path.exists() else []
+    seeds = [r["seed"] for r in recorded if r["metrics"].get("pipe.solved")]
+    return next((seed for seed in seeds if seed >= flags.seed and not flags.quick), flags.seed)
 
 
-def draw_board(ax, value):
-    """The truth table of a program; neighbouring cells differ in one input, so that parity is a
-    chessboard."""
+def follow(seed):
+    """Search as run() does with this seed; returns the film."""
+    stream = np.random.SeedSequence(seed).spawn(3)[0]
+    return Watched(config, np.random.default_rng(stream)).search(lambda *_: None).film
+
+
+# ---- one frame -----------------------------------------------------------------------------------
+def gray(bits):
+    """Return the numbers below 2^bits in an order in which neighbours differ in one bit."""
+    return [k ^ k >> 1 for k in range(2**bits)]
+
+
+def draw_board(ax, table):
+    """Draw a truth table so that neighbouring cells differ in one input; wrong rows are red."""
+    across = task.rows.bit_length() // 2
+    down = task.rows.bit_length() - 1 - across
+    order = np.array([[j | i << across for j in gray(across)] for i in gray(down)])  # (rows, rows)
     says, wanted = (
-        (np.array([[v >> int(j) & 1 for j in line] for line in ORDER]))
-        for v in (value, task.wanted)
+        np.array([[t >> int(j) & 1 for j in line] for line in order]) for t in (table, task.target)
     )
-    ax.imshow(np.where(says, 0.12, 0.94), cmap="gray", vmin=0, vmax=1)
+    ax.imshow(np.where(says, 0.94, 0.12), cmap="gray", vmin=0, vmax=1)
     for r, c in np.argwhere(says != wanted):
-        ax.add_patch(plt.Rectangle((c - 0.5, r - 0.5), 1, 1, color=RED, alpha=0.75, lw=0))
+        ax.add_patch(plt.Rectangle((c - 0.5, r - 0.5), 1, 1, color=RED, lw=0))
     ax.set(xticks=[], yticks=[])
 
 
+def draw_pie(ax, place, radius, p):
+    """Draw a probability vector."""
+    angle = 90.0
+    for share, color in zip(p, INK):
+        if share > 0.002:
+            ax.add_patch(
+                Wedge(place, radius, angle - 360 * share, angle, color=color, lw=0, zorder=2)
+            )
+            angle -= 360 * share
+    ax.add_patch(plt.Circle(place, radius, fill=False, ec=BLACK, lw=0.7, zorder=3))
+
+
 def draw_tree(ax, levels):
-    """The top of the prototype tree: pies of the vectors, as large as a visit is probable."""
-    seen, above = np.ones(1), None
+    """Draw the top of the prototype tree, each pie as large as a visit is probable."""
+    arity = np.array(ARITY[: 4 + config.inputs])  # (I,)
+    visited, above = np.ones(1), [(13.5, 0.0)]
     for depth, p in enumerate(levels):
         width = 27 / len(p)
-        where = [((k + 0.5) * width, -6.2 * depth) for k in range(len(p))]
-        for k, (x, y) in enumerate(where):
-            if seen[k] < 0.03:
+        places = [((k + 0.5) * width, -6.2 * depth) for k in range(len(p))]
+        for k, place in enumerate(places):
+            if visited[k] < 0.03:
                 continue
             if depth:
-                ax.plot(
-                    *zip(above[k // 3], (x, y)), color=str(0.85 - 0.75 * seen[k]), lw=1.3, zorder=1
-                )
-            radius, angle = (0.25 + 1.2 * seen[k] ** 0.5) * (1, 1, 0.85, 0.45)[depth], 90.0
-            for share, colour in zip(p[k], INK):
-                if share > 0.002:
-                    ax.add_patch(
-                        Wedge(
-                            (x, y), radius, angle - 360 * share, angle, color=colour, lw=0, zorder=2
-                        )
-                    )
-                    angle -= 360 * share
-            ax.add_patch(plt.Circle((x, y), radius, fill=False, ec=BLACK, lw=0.7, zorder=3))
-        seen = np.stack([seen * (p * (ARITY > slot)).sum(1) for slot in range(3)], 1).ravel()
-        above = where
-    for k, (name, colour) in enumerate(zip(("AND", "OR", "NOT", "IF", "inputs"), INK)):
-        ax.text(
-            0.2,
-            1.6 - 1.35 * k,
-            name,
-            color="#888888" if k == 4 else colour,
-            weight="bold",
-            fontsize=10,
-        )
+                shade = str(0.85 - 0.75 * visited[k])
+                ax.plot(*zip(above[k // 3], place), color=shade, lw=1.3, zorder=1)
+            draw_pie(ax, place, (0.25 + 1.2 * visited[k] ** 0.5) * (1, 1, 0.85, 0.45)[depth], p[k])
+        passed = [
+            (p * (arity > slot)).sum(1) for slot in range(3)
+        ]  # by the programs that come here
+        visited = (visited[:, None] * np.stack(passed, 1)).ravel()
+        above = places
+    for k, (word, color) in enumerate(zip(WORDS, INK)):
+        ax.text(-0.5, 2 - 1.7 * k, word, color="#777777" if k == 4 else color, weight="bold")
     ax.set(xlim=(-0.7, 27.7), ylim=(-20.6, 3), aspect="equal")
     ax.axis("off")
 
 
-frames, durations = [], []
-fig = plt.figure(figsize=(8.4, 4.9), dpi=100, layout="none")
-shown = np.unique(np.linspace(0, len(history) - 1, min(FRAMES, len(history))).astype(int))
-for step in shown:
-    (levels, ops), (evaluations, rows) = history[step], right[step]
-    fig.clear()
-    board, tree = fig.add_axes((0.02, 0.17, 0.36, 0.62)), fig.add_axes((0.41, 0.27, 0.58, 0.57))
-    bars = fig.add_axes((0.47, 0.14, 0.5, 0.1))
-    program = grow(task, ops)
-    draw_board(board, program.value)
-    draw_tree(tree, levels)
-    colours = [
-        GREY if lane != first else GREEN if rows[first] == task.rows else BLUE
-        for lane in range(config.trees)
-    ]
-    bars.bar(
-        range(config.trees), rows - task.rows // 2, bottom=task.rows // 2, color=colours, width=0.7
+def draw_course(ax, film, step):
+    """Draw rows right against programs so far."""
+    right = [task.rows - task.wrong(task.evaluate(best)) for _, best, _ in film[: step + 1]]
+    ax.plot([programs for programs, _, _ in film[: step + 1]], right, color=BLUE)
+    ax.set(xlim=(0, film[-1][0] * 1.01), ylim=(task.rows / 2, task.rows * 1.02))
+    ax.set_yticks(np.linspace(task.rows // 2, task.rows, 3))
+    ax.set_ylabel("rows right")
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    ax.set_xticks(np.linspace(0, film[-1][0], 3).round(-3 if film[-1][0] > 5000 else 0))
+    ax.set_xlabel("programs evaluated")
+
+
+def draw(figure, film, step):
+    """Draw one frame."""
+    figure.clear()
+    programs, best, levels = film[step]
+    table = task.evaluate(best)
+    right = task.rows - task.wrong(table)
+    draw_board(figure.add_axes((0.02, 0.3, 0.36, 0.5)), table)
+    draw_tree(figure.add_axes((0.42, 0.2, 0.57, 0.62)), levels)
+    draw_course(figure.add_axes((0.08, 0.12, 0.3, 0.13)), film, step)
+    color = GREEN if right == task.rows else BLACK
+    words = f"best program: {right} of {task.rows} rows, {len(best)} nodes"
+    figure.text(0.02, 0.95, TITLE, fontsize=13.5, weight="bold", va="center")
+    figure.text(0.02, 0.85, words, fontsize=11, va="center", color=color)
+    figure.text(0.45, 0.85, "what each node of the tree would write", fontsize=11, va="center")
+    told = "Neighbouring cells differ in one input: parity is a checkerboard. Red: wrong rows."
+    if right == task.rows:
+        told = f"Solved after {programs:,} programs: all {task.rows} rows are right."
+    figure.text(
+        0.45, 0.09, told if right == task.rows else told.replace(". Red", ".\nRed"), color=color
     )
-    bars.set(ylim=(task.rows // 2, task.rows), xticks=[], yticks=[task.rows // 2, task.rows])
-    bars.set_title(
-        f"rows right, {config.trees} trees side by side; shown above: the one in colour",
-        fontsize=9,
-        weight="normal",
-        pad=3,
-    )
-    solved = rows[first] == task.rows
-    fig.text(0.02, 0.95, TITLE, fontsize=13, weight="bold", va="center")
-    fig.text(
-        0.02,
-        0.86,
-        f"{evaluations:,} programs, best: {task.rows - program.wrong(task)} of {task.rows} rows",
-        fontsize=11,
-        va="center",
-        color=GREEN if solved else BLACK,
-    )
-    fig.text(
-        0.43,
-        0.87,
-        "top of the prototype tree: what would each node write?",
-        fontsize=11,
-        va="center",
-    )
-    if solved:
-        says = "\n".join(
-            textwrap.wrap("Solved. Shortened: " + text(task, simplified(task, program)), 108)
-        )
-        fig.text(0.02, 0.1, says, fontsize=8, weight="bold", va="top")
-    else:
-        fig.text(
-            0.02,
-            0.04,
-            "Left: truth table of the best program; red: wrong rows. Parity is a chessboard, as "
-            "neighbours differ in one input.",
-            fontsize=9.5,
-        )
-    fig.canvas.draw()
-    frames.append(Image.fromarray(np.asarray(fig.canvas.buffer_rgba())[..., :3].copy()))
-    durations.append(int(7500 / len(shown) / 10) * 10)
-palette = Image.fromarray(np.concatenate([np.asarray(frame) for frame in frames[::9]])).quantize(64)
-table = np.array(palette.getpalette()).reshape(-1, 3)
-table[table.min(1) > 248] = 255
-palette.putpalette(table.ravel().tolist())
-frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-frames[0].save(
+
+
+# ---- all frames ----------------------------------------------------------------------------------
+film = follow(first_solved())
+steps = np.unique(np.linspace(0, len(film) - 1, min(FRAMES, len(film))).astype(int))
+figure = plt.figure(figsize=(8.4, 4.8), layout="none")
+images = []
+for step in steps:
+    draw(figure, film, step)
+    figure.canvas.draw()
+    images.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()))
+milliseconds = [int(7500 / len(images) / 10) * 10] * (len(images) - 1) + [2000]
+sample = Image.fromarray(np.concatenate([np.asarray(image) for image in images[::9]]))
+palette = sample.quantize(64)
+colors = np.array(palette.getpalette()).reshape(-1, 3)
+colors[colors.min(1) > 248] = 255
+palette.putpalette(colors.ravel().tolist())
+images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
+options = {"loop": 0, "optimize": False, "disposal": 1}
+images[0].save(
     flags.out / "pipe_6_bit_parity.gif",
     save_all=True,
-    append_images=frames[1:],
-    duration=[*durations[:-1], 3000],
-    loop=0,
+    append_images=images[1:],
+    duration=milliseconds,
+    **options,
 )

@@ -1,28 +1,17 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["numpy>=2", "matplotlib"]
+# dependencies = ["numpy>=1.26", "matplotlib"]
 # ///
-"""Draw the figures of pipe-6-bit-parity into viz/: one run, and the statistics of study.json."""
+"""Draw the figures of pipe-6-bit-parity into viz/: one search, and statistics of the records."""
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from pipe_6_bit_parity import (
-    QUICK,
-    Config,
-    Parity,
-    grow,
-    ideal,
-    joint_log,
-    parities,
-    simplified,
-    text,
-    train,
-)
+from pipe_6_bit_parity import QUICK, Config, Parity, Pipe
+from study_pipe_6_bit_parity import rank_test
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
 plt.switch_backend("Agg")
@@ -43,346 +32,175 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-# the first recorded seed, from --seed on, that was solved: a run that fails has no chessboard to
-# show
-recorded = Path(__file__).with_name("results.json")
-recorded = (
-    json.loads(recorded.read_text("utf-8"))["records"]
-    if recorded.exists() and not flags.quick
-    else []
-)
-SEED = next(
-    (r["seed"] for r in recorded if r["seed"] >= flags.seed and r["metrics"]["solved"]), flags.seed
-)
-
-CHANGES = {
-    "base": "PIPE",
-    "no_mutation": "no mutation",
-    "no_fitness_rate": "same rate for all",
-    "node_step": "a target for each node",
-    "elitist": "1 % from the best ever",
-    "lr_0005": "lr 0.005",
-    "lr_005": "lr 0.05",
-    "lr_02": "lr 0.2",
-    "population_5": "draws 5 at a time",
-    "population_30": "draws 30 at a time",
-    "population_100": "draws 100 at a time",
-}
-LOST = (
-    "no_mutation",
-    "node_step",
-)  # the changes that leave hardly more than half of the rows right
-TITLE = "PIPE solves more runs than genetic programming, but not more than hill climbing"
-(flags.out / "viz").mkdir(exist_ok=True)
-config = replace(Config(), **QUICK) if flags.quick else Config()
+folder = Path(__file__).resolve().parent
+config = Config(**QUICK) if flags.quick else Config()
 task = Parity(config.inputs)
-records = [Path(__file__).with_name(name) for name in ("study.json", "results.json")]
-if all(record.exists() for record in records) and not flags.quick:
-    study, runs = (json.loads(path.read_text("utf-8")) for path in records)
-    runs = [record["metrics"] for record in runs["records"]]
-    study = study["records"][0]["metrics"] | {
-        "ten_times": [run["evaluations"] * run["solved"] for run in runs],
-        "ten_budget": config.evaluations,
+(flags.out / "viz").mkdir(exist_ok=True)
+
+
+def records(name):
+    """Return the metrics of each recorded seed, by seed; none of a quick run."""
+    path = folder / name
+    if flags.quick or not path.exists():
+        return {}
+    recorded = json.loads(path.read_text("utf-8"))["records"]
+    return {
+        r["seed"]: r["metrics"]
+        for r in recorded
+        if "pipe.solved" in r["metrics"] or "gp_lead" in r["metrics"]
     }
-else:  # pictures of a quick run prove the code: their statistics are made up
-    study = {
-        f"{name}_{key}": value
-        for name in ("plain", "ten", "climb", "gp", "gp_large", "random")
-        for key, value in (
-            ("times", [900, 0]),
-            ("budget", config.evaluations),
-            ("curves", [4] * 202),
-        )
-    }
-    study |= {f"{name}_{key}": 1 for name in CHANGES for key in ("solved", "runs", "median_right")}
-    study |= {f"{name}_times": [900, 1200] for name in ("width_2", "width_4", "restarts")}
 
-# ---- one run, followed generation by generation --------------------------------------------------
-history = [{"steps": [], "spent": [], "probable": []} for _ in range(config.trees)]
-
-
-def follow(trees, state):
-    """Of each tree: each new best program; every fifth time, how probable its best program is."""
-    elite = state["elite"]
-    for lane, seen in enumerate(history):
-        evaluations, wrong, restarts = (
-            int(a[lane]) for a in (state["evaluations"], elite["wrong"], state["restarts"])
-        )
-        if elite["size"][lane] >= 2**40:
-            continue
-        if not seen["steps"] or restarts != seen["steps"][-1][2] or wrong < seen["steps"][-1][1]:
-            seen["steps"].append((evaluations, wrong, restarts, elite["ops"][lane]))
-        if state["generations"][lane] % 5 == 0 or wrong == 0:
-            levels = trees.write(trees.root[[lane]], elite["ops"][lane])
-            p = np.concatenate([trees.p[level["node"], level["op"]] for level in levels])
-            seen["spent"].append(evaluations)
-            seen["probable"].append(joint_log(p, np.zeros(len(p), int), 1)[0] / np.log(10))
-
-
-rng = np.random.default_rng(np.random.SeedSequence(SEED).spawn(4)[0])  # the one of `run`
-found = train(config, rng, config.trees, config.evaluations // config.trees, True, callback=follow)
-first = int(np.lexsort((found["size"], found["wrong"]))[0])
-steps, spent, probable = (history[first][name] for name in ("steps", "spent", "probable"))
-solution = grow(task, found["ops"][first])
-short = simplified(task, solution)
 
 # ---- the board -----------------------------------------------------------------------------------
-across = task.n // 2
-GRAY = [[k ^ k >> 1 for k in range(2**bits)] for bits in (across, task.n - across)]
-ORDER = np.array(
-    [[column | row << across for column in GRAY[0]] for row in GRAY[1]]
-)  # the row of the truth table
+class Watched(Pipe):
+    """A search that lists each new best program: (programs so far, wrong rows, program)."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.history = []
+
+    def generation(self):
+        best = self.best
+        super().generation()
+        if self.best is not best:
+            self.history.append((self.programs, self.wrong, self.best))
 
 
-def draw_board(ax, value):
-    """The truth table of a program; neighbouring cells differ in one input, so that parity is a
-    chessboard."""
-    says, right = (
-        (np.array([[v >> int(j) & 1 for j in line] for line in ORDER]))
-        for v in (value, task.wanted)
+def follow(runs):
+    """Search again as the first recorded seed that was solved did."""
+    solved = [s for s, run in runs.items() if s >= flags.seed and run["pipe.solved"]]
+    stream = np.random.SeedSequence(solved[0] if solved else flags.seed).spawn(3)[0]
+    return Watched(config, np.random.default_rng(stream)).search(lambda *_: None).history
+
+
+def gray(bits):
+    """Return the numbers below 2^bits in an order in which neighbours differ in one bit."""
+    return [k ^ k >> 1 for k in range(2**bits)]
+
+
+def draw_board(ax, table):
+    """Draw a truth table so that neighbouring cells differ in one input; wrong rows are red."""
+    across = task.rows.bit_length() // 2
+    down = task.rows.bit_length() - 1 - across
+    order = np.array([[j | i << across for j in gray(across)] for i in gray(down)])  # (rows, rows)
+    says, wanted = (
+        np.array([[t >> int(j) & 1 for j in line] for line in order]) for t in (table, task.target)
     )
-    ax.imshow(np.where(says, 0.12, 0.94), cmap="gray", vmin=0, vmax=1)
-    for r, c in np.argwhere(says != right):
-        ax.add_patch(plt.Rectangle((c - 0.5, r - 0.5), 1, 1, color=RED, alpha=0.75, lw=0))
-        ax.text(
-            c, r, "1" if says[r, c] else "0", color="white", ha="center", va="center", fontsize=7
-        )
+    ax.imshow(np.where(says, 0.94, 0.12), cmap="gray", vmin=0, vmax=1)
+    for r, c in np.argwhere(says != wanted):
+        ax.add_patch(plt.Rectangle((c - 0.5, r - 0.5), 1, 1, color=RED, lw=0))
     ax.set(xticks=[], yticks=[])
 
 
-last = [step for step in steps if step[2] == steps[-1][2]]  # of the tree that wrote the solution
-moments = []
-for part in (0.5, 0.625, 0.8125, 0.9375, 1):  # 32, 40, 52, 60, 64 of 64 rows
-    at = [step for step in last if task.rows - step[1] >= part * task.rows]
-    moments.append(at[0] if at else last[-1])
-fig, axes = plt.subplots(1, 5, figsize=(10, 2.75))
-for ax, (evaluations, errors, _, ops) in zip(axes, moments):
-    draw_board(ax, grow(task, ops).value)
-    says = f"{len(ops)} node{'s' * (len(ops) > 1)}, {evaluations:,} programs"
-    ax.set_title(
-        f"{task.rows - errors} of {task.rows} right\n{says}",
-        fontsize=9,
-        weight="normal",
-        loc="center",
-        pad=4,
-    )
-fig.suptitle(
-    "The best program's truth table becomes a chessboard (red: wrong rows)",
-    weight="bold",
-    x=0.01,
-    ha="left",
-)
-fig.savefig(flags.out / "viz" / "board.png")
+def draw_boards(history):
+    """Draw the best program's truth table at five moments."""
+    figure, axes = plt.subplots(1, 5, figsize=(9, 2.9))
+    for ax, part in zip(axes, (0.5, 0.625, 0.8125, 0.9375, 1)):  # 32, 40, 52, 60, 64 of 64 rows
+        reached = [step for step in history if task.rows - step[1] >= part * task.rows]
+        programs, wrong, program = reached[0] if reached else history[-1]
+        draw_board(ax, task.evaluate(program))
+        words = f"{task.rows - wrong} of {task.rows} right\n{programs:,} programs"
+        ax.set_title(words, fontsize=10, weight="normal", loc="center", pad=5)
+        ax.set_xlabel(f"{len(program)} node{'s' * (len(program) > 1)}")
+    title = f"From half right to all {task.rows}: parity is a checkerboard"
+    figure.suptitle(title, weight="bold", x=0.01, ha="left")
+    figure.savefig(flags.out / "viz" / "board.png")
 
-# ---- runs ----------------------------------------------------------------------------------------
-fig, axes = plt.subplots(2, 1, figsize=(8, 5.6))
-curves, times = np.array(study["plain_curves"]).reshape(-1, 101), np.array(study["plain_times"])
-x = np.arange(101) * study["plain_budget"] / 100
-for curve, time in zip(curves, times):
-    axes[0].plot(x[1:], curve[1:], color=BLUE if time else RED, lw=0.8, alpha=0.8)
-axes[0].set(xlim=(0, x[-1]), ylim=(-0.7, None), xlabel="programs evaluated", ylabel="wrong rows")
-axes[0].set_title(
-    f"Single trees, as in the paper: {np.count_nonzero(times)} of {len(times)} runs "
-    "are solved (blue)"
-)
-axes[0].xaxis.set_major_formatter("{x:,.0f}")
-axes[1].plot(spent, probable, color=GREEN, lw=0.7)
-axes[1].axhline(np.log10(config.learning_rate), color=GREY, lw=1, ls=":")
-axes[1].text(
-    1.01,
-    np.log10(config.learning_rate),
-    "lr",
-    color="#777777",
-    va="center",
-    transform=axes[1].get_yaxis_transform(),
-)
-low = -30
-axes[1].set(
-    xlim=(0, spent[-1] * 1.02),
-    ylim=(low, 1),
-    xlabel="programs evaluated",
-    ylabel="probability that the\ntree writes its best one",
-)
-axes[1].set_yticks(range(low, 1, 10), [f"$10^{{{k}}}$" if k else "1" for k in range(low, 1, 10)])
-axes[1].xaxis.set_major_formatter("{x:,.0f}")
-axes[1].set_title(
-    f"Seed {SEED}, the best of ten trees: how probable it makes its best program", fontsize=11
-)
-fig.savefig(flags.out / "viz" / "runs.png")
 
 # ---- solved against effort -----------------------------------------------------------------------
-fig, ax = plt.subplots()
-KINDS = (
-    ("ten", BLUE, "PIPE, ten trees"),
-    ("plain", GREEN, "PIPE, one tree"),
-    ("gp_large", PINK, "GP, population 1,000"),
-    ("gp", ORANGE, "GP, population 500"),
-    ("climb", SKY, "hill climbing"),
-    ("random", GREY, "random programs"),
-)
-ends = []
-for k, (name, colour, label) in enumerate(KINDS):
-    times, budget = np.array(study[f"{name}_times"]), study[f"{name}_budget"]
-    reached = np.sort(times[times > 0])
-    share = 100 * np.arange(len(reached) + 1) / len(times)
-    ax.step(
-        np.r_[1000, reached, budget],
-        np.r_[share, share[-1]],
-        where="post",
-        color=colour,
-        lw=2.2 if k < 2 else 1.4,
-    )
-    ends.append([share[-1], f"{label}: {len(reached)} of {len(times)}", colour])
-height = -9.0
-for share, label, colour in sorted(ends, key=lambda end: end[0]):
-    height = max(height + 7, share)
-    ax.text(
-        study["plain_budget"] * 1.06,
-        height,
-        label,
-        color=colour,
-        va="center",
-        weight="bold",
-        fontsize=9,
-    )
-ax.axhline(70, xmax=0.98, **PAPER)
-ax.text(1100, 71.5, "paper's PIPE after 500,000 (figure not certain)", fontsize=9)
-ax.set(
-    xscale="log",
-    xlim=(1000, study["plain_budget"]),
-    ylim=(-3, 103),
-    xlabel="programs evaluated",
-    ylabel="runs solved, %",
-    title=TITLE,
-)
-ax.set_xticks([1000, 10_000, 100_000, 500_000], ["1,000", "10,000", "100,000", "500,000"])
-ax.minorticks_off()
-fig.get_layout_engine().set(rect=(0, 0, 0.99, 1))
-fig.savefig(flags.out / "viz" / "rates.png", bbox_inches="tight")
-
-# ---- the solution --------------------------------------------------------------------------------
-known = parities(task)
+def times_of(runs, studies):
+    """Return when each search was solved, 0 for never, by method."""
+    if not (runs and studies):  # pictures of a quick run prove the code: their numbers are made up
+        return {"PIPE": [900, 1500, 0], "genetic programming": [1200, 0], "hill climbing": [0, 700]}
+    climbed = [run["climb.programs"] * run["climb.solved"] for run in runs.values()]
+    return {
+        "PIPE": sum((one["pipe.times"] for one in studies.values()), []),
+        "genetic programming": sum((one["gp.times"] for one in studies.values()), []),
+        "hill climbing": climbed,
+    }
 
 
-def draw_tree(ax, tree):
-    """A program, its leaves side by side; nodes that compute a parity of two or more inputs are
-    coloured."""
+def draw_rates(times):
+    """Draw the share of searches that are solved against the programs evaluated."""
+    figure, ax = plt.subplots(figsize=(8.5, 4.4))
+    budget, ends = config.evaluations, []
+    for (name, when), color in zip(times.items(), (BLUE, ORANGE, GREEN)):
+        when = np.array(when)
+        reached = np.sort(when[when > 0])
+        share = 100 * np.arange(len(reached) + 1) / len(when)
+        x = np.concatenate([[0], reached, [budget]])
+        ax.step(x, np.append(share, share[-1]), where="post", color=color, lw=2.2)
+        ends.append((share[-1], f"{name}\n{len(reached)} of {len(when)}", color))
+    below = -20.0
+    for share, label, color in sorted(ends):
+        below = max(share, below + 14)  # labels keep apart
+        ax.text(budget * 1.02, below, label, color=color, va="center", weight="bold")
+    ax.axhline(70, **PAPER)
+    ax.text(budget * 0.005, 71.5, "paper's PIPE at the end (from memory)", va="bottom")
+    if not flags.quick:
+        ax.plot(52_500, 35, "o", color=BLACK, mfc="white", ms=8, zorder=5)
+        ax.annotate("paper's median\nof the solved", (52_500, 35), (8_000, 46), va="center")
+    ax.set(xlim=(0, budget), ylim=(0, 103), xlabel="programs evaluated")
+    ax.set(ylabel="searches that are solved, %")
+    ax.set_title("Nearly every search by PIPE gets there within half a million programs")
+    ax.xaxis.set_major_formatter("{x:,.0f}")
+    figure.savefig(flags.out / "viz" / "rates.png")
 
-    def place(node, depth, left):
-        if not node.arguments:
-            where = (left + 0.5, -depth)
-        else:
-            spots = []
-            start = left
-            for argument in node.arguments:
-                spots.append(place(argument, depth + 1, start))
-                start += argument.leaves
-            where = (float(np.mean([spot[0] for spot in spots])), -depth)
-            for spot in spots:
-                ax.plot(*zip(where, spot), color=GREY, lw=1, zorder=1)
-        subset = known.get(node.value)
-        face = (
-            {2: "#CFE8F7", 3: SKY, 4: "#8FD3BE", 5: GREEN}.get(len(subset), YELLOW)
-            if subset
-            else "white"
-        )
-        ax.text(
-            *where,
-            task.names[node.op],
-            ha="center",
-            va="center",
-            fontsize=7.5,
-            zorder=3,
-            bbox={
-                "boxstyle": "round,pad=0.25",
-                "fc": face,
-                "ec": BLACK if node.arguments else "#BBBBBB",
-                "lw": 0.8,
-            },
-        )
-        return where
-
-    place(tree, 0, 0)
-    ax.set(xlim=(-0.3, tree.leaves + 0.3), ylim=(-tree.levels + 0.4, 0.6))
-    ax.axis("off")
-
-
-best = ideal(task)
-fig, axes = plt.subplots(1, 2, figsize=(11, 4.8), width_ratios=(short.leaves, best.leaves))
-for ax, tree, says in (
-    (axes[0], short, f"what PIPE wrote, {solution.size} nodes, shortened to {short.size}"),
-    (axes[1], best, f"the smallest known, {best.size} nodes"),
-):
-    draw_tree(ax, tree)
-    ax.set_title(says, fontsize=10, weight="normal")
-fig.suptitle(
-    "PIPE finds exclusive ors and joins them (coloured: parity of 2, 3, 4, 5 or all inputs)",
-    weight="bold",
-    x=0.01,
-    ha="left",
-)
-print(text(task, short))
-fig.savefig(flags.out / "viz" / "solution.png")
 
 # ---- changes and widths --------------------------------------------------------------------------
-fig, axes = plt.subplots(1, 2, figsize=(9, 4.6), width_ratios=(1.5, 1))
-for k, name in enumerate(CHANGES):
-    rows = study[f"{name}_median_right"]
-    colour = BLUE if name == "base" else RED if name in LOST else SKY
-    axes[0].plot([task.rows / 2, rows], [-k, -k], color=colour, lw=1, zorder=1)
-    axes[0].plot(rows, -k, "o", ms=8, color=colour)
-    axes[0].text(
-        task.rows + 1,
-        -k,
-        f"{study[f'{name}_solved']} of {study[f'{name}_runs']}",
-        va="center",
-        fontsize=9,
-    )
-axes[0].text(task.rows + 1, 0.8, "solved", fontsize=9, color="#666666")
-axes[0].set_yticks([-k for k in range(len(CHANGES))], CHANGES.values(), fontsize=9)
-axes[0].set(
-    xlim=(task.rows / 2 - 0.5, task.rows * 1.14),
-    ylim=(0.6 - len(CHANGES), 1.5),
-    xticks=np.linspace(task.rows // 2, task.rows, 5),
-    xlabel="rows right, median of the runs",
-)
-axes[0].set_title(f"one tree, {config.ablation_evaluations:,} programs", fontsize=11)
-widths = sorted(
-    int(name.split("_")[1])
-    for name in study
-    if name.startswith("width_") and name.endswith("_times")
-)
-six = np.array(study["restarts_times"])
-points = {n: np.array(study[f"width_{n}_times"]) for n in widths}
-points[task.n] = np.where(six <= config.width_evaluations, six, 0)
-for n, times in sorted(points.items()):
-    reached = times[times > 0]
-    axes[1].semilogy(
-        np.full(len(reached), n) + np.linspace(-0.15, 0.15, len(reached)),
-        np.sort(reached),
-        ".",
-        ms=4,
-        color=BLUE,
-        alpha=0.7,
-    )
-    axes[1].text(
-        n, 3.2e5, f"{len(reached)} of\n{len(times)}", ha="center", va="center", fontsize=8.5
-    )
-    if 2 * len(reached) > len(times):
-        median = np.quantile(np.where(times > 0, times, np.inf), 0.5, method="higher")
-        axes[1].plot([n - 0.3, n + 0.3], [median] * 2, color=BLACK, lw=2)
-axes[1].set(
-    xlim=(min(points) - 0.6, max(points) + 0.6),
-    xticks=sorted(points),
-    xlabel="inputs",
-    ylabel="programs until solved",
-    ylim=(30, 7e5),
-)
-axes[1].set_title(f"{config.width_evaluations:,} programs", fontsize=11)
-fig.suptitle(
-    "Without mutation or the joint target hardly more than half of the rows come right",
-    weight="bold",
-    x=0.01,
-    ha="left",
-)
-fig.savefig(flags.out / "viz" / "changes.png")
+ROWS = {
+    "pipe": "PIPE",
+    "no_fitness_rate": "learns alike from\ngood and bad",
+    "no_mutation": "no mutation",
+    "node_step": "a step in each node,\nno joint target",
+}
+
+
+def draw_changes(ax, studies):
+    """Draw rows right of PIPE with one part changed, a dot a search."""
+    rng = np.random.default_rng(0)
+    pooled = {n: sum((one[f"{n}.rows"] for one in studies.values()), []) for n in ROWS}
+    for k, (name, rows) in enumerate(pooled.items()):
+        lost = name != "pipe" and rank_test(pooled["pipe"], rows) < 0.01
+        color = BLUE if name == "pipe" else RED if lost else SKY
+        height = -k + rng.uniform(-0.22, 0.22, len(rows))
+        ax.plot(rows, height, "o", ms=5, alpha=0.55, color=color, mew=0)
+        ax.plot([np.median(rows)] * 2, [-k - 0.34, -k + 0.34], color=BLACK, lw=2.5)
+    ax.set_yticks([-k for k in range(len(ROWS))], ROWS.values())
+    ax.set(ylim=(0.6 - len(ROWS), 0.6), xlim=(0.46 * task.rows, 1.02 * task.rows))
+    ax.set_xticks(np.linspace(task.rows // 2, task.rows, 5))
+    ax.set(xlabel="rows right after 200,000 programs")
+    return {name: rank_test(pooled["pipe"], rows) for name, rows in pooled.items()}
+
+
+def draw_widths(ax, studies):
+    """Draw programs until solved against the number of inputs."""
+    some = next(iter(studies.values()))
+    names = {int(n[6:-6]): n for n in some if n.startswith("width_") and n.endswith(".times")}
+    for n, name in sorted(names.items() | {(config.inputs, "pipe.times")}):
+        times = np.array(sum((one[name] for one in studies.values()), []))
+        reached = np.sort(times[times > 0])
+        x = n + np.linspace(-0.2, 0.2, len(reached))
+        ax.semilogy(x, reached, "o", ms=4, mew=0, color=BLUE, alpha=0.6)
+        ax.plot([n - 0.32, n + 0.32], [np.median(reached)] * 2, color=BLACK, lw=2.5)
+    ax.set_xticks(sorted({*names, config.inputs}))
+    ax.set(xlabel="inputs", ylabel="programs until solved")
+
+
+def draw_parts(studies):
+    """Draw the ablations and the widths side by side."""
+    made_up = {f"{name}.rows": [5, 6, 7, 8] for name in ROWS}
+    made_up |= {"width_2.times": [200, 900], "pipe.times": [1500, 2500]}
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), width_ratios=(1.5, 1))
+    p = draw_changes(axes[0], studies or {0: made_up})
+    print("rank tests against PIPE:", {name: f"{value:.2g}" for name, value in p.items()})
+    draw_widths(axes[1], studies or {0: made_up})
+    figure.suptitle(TITLE, weight="bold", x=0.01, ha="left")
+    figure.savefig(flags.out / "viz" / "changes.png")
+
+
+TITLE = "Without mutation or the joint target hardly more than half of the rows come right"
+runs, studies = records("results.json"), records("study.json")
+draw_boards(follow(runs))
+draw_rates(times_of(runs, studies))
+draw_parts(studies)
