@@ -35,7 +35,7 @@ flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
 TITLE = "A tree of probabilities makes up its mind, and writes 6-bit parity"
-FRAMES = 12 if flags.quick else 80
+FRAMES = 12 if flags.quick else 64
 DEPTH = 4  # levels of the prototype tree that are shown
 config = Config(**QUICK) if flags.quick else Config()
 task = Parity(config.inputs)
@@ -98,6 +98,7 @@ def draw_board(ax, table):
     for r, c in np.argwhere(says != wanted):
         ax.add_patch(plt.Rectangle((c - 0.5, r - 0.5), 1, 1, color=RED, lw=0))
     ax.set(xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
 
 
 def draw_pie(ax, place, radius, p):
@@ -131,8 +132,6 @@ def draw_tree(ax, levels):
         ]  # by the programs that come here
         visited = (visited[:, None] * np.stack(passed, 1)).ravel()
         above = places
-    for k, (word, color) in enumerate(zip(WORDS, INK)):
-        ax.text(-0.5, 2 - 1.7 * k, word, color="#777777" if k == 4 else color, weight="bold")
     ax.set(xlim=(-0.7, 27.7), ylim=(-20.6, 3), aspect="equal")
     ax.axis("off")
 
@@ -145,7 +144,7 @@ def draw_course(ax, film, step):
     ax.set_yticks(np.linspace(task.rows // 2, task.rows, 3))
     ax.set_ylabel("rows right")
     ax.xaxis.set_major_formatter("{x:,.0f}")
-    ax.set_xticks(np.linspace(0, film[-1][0], 3).round(-3 if film[-1][0] > 5000 else 0))
+    ax.set_xticks([0, film[-1][0]])
     ax.set_xlabel("programs evaluated")
 
 
@@ -159,15 +158,18 @@ def draw(figure, film, step):
     draw_tree(figure.add_axes((0.42, 0.2, 0.57, 0.62)), levels)
     draw_course(figure.add_axes((0.08, 0.12, 0.3, 0.13)), film, step)
     color = GREEN if right == task.rows else BLACK
-    words = f"best program: {right} of {task.rows} rows, {len(best)} nodes"
+    words = f"best program: {right} of {task.rows} rows, {len(best)} node{'s' * (len(best) > 1)}"
     figure.text(0.02, 0.95, TITLE, fontsize=13.5, weight="bold", va="center")
     figure.text(0.02, 0.85, words, fontsize=11, va="center", color=color)
-    figure.text(0.45, 0.85, "what each node of the tree would write", fontsize=11, va="center")
+    figure.text(0.44, 0.85, "what each node of the tree would write", fontsize=11, va="center")
+    for k, (word, ink) in enumerate(zip(WORDS, INK)):
+        ink = "#777777" if word == "inputs" else ink
+        figure.text(0.44, 0.78 - 0.047 * k, word, color=ink, weight="bold", va="center")
     told = "Neighbouring cells differ in one input: parity is a checkerboard. Red: wrong rows."
     if right == task.rows:
         told = f"Solved after {programs:,} programs: all {task.rows} rows are right."
     figure.text(
-        0.45, 0.09, told if right == task.rows else told.replace(". Red", ".\nRed"), color=color
+        0.44, 0.09, told if right == task.rows else told.replace(". Red", ".\nRed"), color=color
     )
 
 
