@@ -2,16 +2,17 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=1.26", "matplotlib", "pillow", "ale-py==0.12.1"]
 # ///
-"""The animation: two clones of one expert play the same Pong, one through ReSU maps, one through
-two raw frames."""
+"""The animation: a clone of the expert plays Pong by ReSU maps, from which a probe reads motion."""
 
 import argparse
 from pathlib import Path
 
+import resu_pong
+import study_resu_pong
+from resu_pong import LOST, QUICK, SIDE, WON, Config, standardise
 import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
-import resu_pong as rp
 from PIL import Image, ImageDraw, ImageFont
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
@@ -33,176 +34,143 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-CONFIG = rp.Config(**(rp.QUICK if flags.quick else {}))
-CUTS, APART = (
-    (2, 40) if flags.quick else (4, 350)
-)  # scenes of the same game, agent steps from one to the next
-SHOWN, EVERY, MILLISECONDS = (
-    (7, 5, 100) if flags.quick else (30, 2, 70)
-)  # frames per scene, agent steps each, pace
-STEPS = [cut * APART + EVERY * (frame + 1) - 1 for cut in range(CUTS) for frame in range(SHOWN)]
-GAME, MAP, WIDE, HIGH = (
-    (320, 172),
-    (236, 78),
-    600,
-    472,
-)  # px; a console's pixels are twice as wide as high
-TITLE = "The maps show where the ball goes: who sees them loses far less"
+CONFIG = Config(**(QUICK if flags.quick else {}))
+CUTS, SHOWN, EVERY, STEPS = (2, 8, 3, 120) if flags.quick else (3, 38, 2, 900)
+TITLE = "Maps found without a gradient show where the ball goes"
+GAME, MAP, CORNER = (400, 215), (236, 96), (14, 62)  # px; a console's pixels are twice as wide
+WIDE, HIGH = 680, 320
 FONTS = Path(matplotlib.get_data_path()) / "fonts/ttf"
-FONT, BOLD, SMALL = (
+FONT, BOLD, TITLE_FONT = (
     ImageFont.truetype(str(FONTS / f"DejaVuSans{name}.ttf"), size)
-    for name, size in (("", 13), ("-Bold", 15), ("", 11))
+    for name, size in (("", 13), ("-Bold", 13), ("-Bold", 17))
 )
 
 
-def velocity_probe(data, lesson, maps):
-    """A ridge regression from ReSU features to the ball's velocity: features (N, D) -> (N, 2) px
-    per step."""
-    y, asked = rp.probe_targets(data)
-    steps = lesson.parts[0][asked[lesson.parts[0]]]
-    x = rp.columns(maps, True)[steps]
-    shift, scale, centre = x.mean(0), x.std(0) + 1e-4, y[steps, 2:4].mean(0)
-    x = rp.standardise(x, shift, scale)
-    w = np.linalg.solve(x.T @ x + 100 * np.eye(x.shape[1]), x.T @ (y[steps, 2:4] - centre))
-    return lambda z: rp.standardise(z, shift, scale) @ w + centre
+def silent(fraction, message):
+    """Show nothing."""
 
 
-def film(clone, world, read=None):
-    """Let a clone play alone; returns what to show of each of STEPS: screen, maps, ball, velocity
-    read, points."""
-    memory, scenes, points = rp.Memory(clone.filters.shape[1], clone.mean), {}, np.zeros(2, int)
-    before = [world.state]
+def taught(seed):
+    """Return the lesson, a clone that sees ReSU maps, and a probe of the ball's velocity."""
+    data_seed, head_seed = seed.spawn(2)
+    data = resu_pong.collect(CONFIG, data_seed, silent)
+    lesson = resu_pong.prepare(CONFIG, data)
+    fresh = data.fresh[: len(lesson.parts[0]) // CONFIG.steps]
+    starts = resu_pong.windows_of(fresh, CONFIG.taps + CONFIG.horizon)
+    _, psi, _ = resu_pong.correlate(CONFIG, lesson.x, starts, starts)
+    clone = resu_pong.learn(CONFIG, lesson, psi, head_seed, silent)
+    x = standardise(resu_pong.features(lesson, psi), clone.shift, clone.scale)
+    targets, known = study_resu_pong.ball(data)
+    _, weights, offset = study_resu_pong.ridge_probe(x, targets, known, lesson.parts, (100.0,))
+    return lesson, clone, lambda z: (z @ weights + offset)[2:]
 
-    def watch(step, world):
-        r = clone.filters.astype(np.float32) @ memory.push(world)
-        change = world.state[0, [rp.LOST, rp.WON]] - before[0][0, [rp.LOST, rp.WON]]
-        points[:] += np.where((change > 0) & (change < 2), change, 0)
-        before[0] = world.state
-        if step not in STEPS:
-            return
-        if hasattr(world, "machines"):
-            screen = world.machines[0].getScreenRGB()
-        else:
-            screen = np.repeat(world.screens[0][:, :, None], 3, 2)
-        v = read(rp.columns(rp.on_off(r), True))[0] if read else None
-        ball = world.state[0, :2] if rp.visible(world.state)[0] else None
-        scenes[step] = (
-            screen.copy(),
-            r[0, 1].reshape(40, 40).copy(),
-            r[0, 0].reshape(40, 40).copy(),
-            ball,
-            v,
-            points.copy(),
+
+def film(lesson, clone, read, rng):
+    """Let the clone play alone: returns (screen, ON, OFF, ball, velocity, points) of each step."""
+    world = resu_pong.make_world(CONFIG, 1, rng)
+    memory = study_resu_pong.Memory(CONFIG.taps, lesson.mean)
+    filters = clone.filters.astype(np.float32)
+    scenes, points = [], np.zeros(2, int)
+    for _ in range(STEPS):
+        windows = memory.push(world)  # (1, m, 1600)
+        x = standardise(resu_pong.encode(windows, filters), clone.shift, clone.scale)  # (1, D)
+        z = (filters[1] @ windows[0]).reshape(SIDE, SIDE)
+        ball = world.state[0, :2] if resu_pong.visible(world.state)[0] else None
+        scenes.append(
+            (screen_of(world), np.maximum(z, 0), np.maximum(-z, 0), ball, read(x[0]), points.copy())
         )
-
-    rp.play(CONFIG, world, rp.clone_policy(clone), STEPS[-1] + 1, watch)
+        before = world.state[0, [LOST, WON]]
+        world.step(clone.net.logits(x).argmax(1))
+        points += np.maximum(world.state[0, [LOST, WON]] - before, 0)
     return scenes
 
 
-def picture_of(values, colour, top):
-    """A map as an image: white to one colour."""
-    ink = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+def screen_of(world):
+    """Return the court in colour, (172, 160, 3), as the console draws it."""
+    if hasattr(world, "machines"):
+        return world.machines[0].getScreenRGB()[24:196].copy()
+    court = world.frames.reshape(SIDE, SIDE).repeat(4, 0).repeat(4, 1)  # (160, 160)
+    return np.pad(court, ((10, 2), (0, 0)), constant_values=236)[:, :, None].repeat(3, 2)
+
+
+def chosen(scenes):
+    """Return the steps to show: stretches in which the ball is seen longest, in order."""
+    seen = np.array([scene[3] is not None for scene in scenes])
+    length = SHOWN * EVERY
+    total = np.convolve(seen, np.ones(length), "valid") * seen[: len(seen) - length + 1]
+    final = [scene[3] is not None and 90 < scene[3][0] < 165 for scene in scenes]
+    total = total * np.array(final)[length - EVERY :][: len(total)]  # and at the end far from both
+    total[:20] = 0
+    starts = []
+    for _ in range(CUTS):
+        starts.append(int(total.argmax()))
+        total[max(0, starts[-1] - length) : starts[-1] + length] = 0
+    return [start + EVERY * k for start in sorted(starts) for k in range(SHOWN)]
+
+
+def map_image(values, color, top):
+    """Return a map as an image, from white to one colour."""
+    ink = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)])
     share = np.clip(values / top, 0, 1)[:, :, None]
     image = Image.fromarray((255 + share * (ink - 255)).astype(np.uint8))
     return image.resize(MAP, Image.Resampling.NEAREST)
 
 
-def row(canvas, draw, y, name, scene, panels):
-    """One player: the game at the left, two maps at the right."""
-    screen, _, _, ball, v, (lost, won) = scene
-    draw.text((14, y), name, fill=BLACK, font=BOLD)
-    draw.text(
-        (14 + GAME[0], y),
-        f"won {won}  lost {lost}",
-        fill=RED if lost > won else BLACK,
-        font=BOLD,
-        anchor="ra",
-    )
-    game = Image.fromarray(screen[24:196]).resize(GAME, Image.Resampling.NEAREST)
-    canvas.paste(game, (14, y + 21))
-    if v is not None and ball is not None:
-        x0, y0 = 14 + 2 * (ball[0] - 48), y + 21 + ball[1] - 14 - 24 + 2
-        x1, y1 = x0 + 2 * 3.0 * v[0], y0 + 3.0 * v[1]
-        draw.line((x0, y0, x1, y1), fill=YELLOW, width=3)
-        angle = np.arctan2(y1 - y0, x1 - x0)
-        for turn in (2.6, -2.6):
-            draw.line(
-                (x1, y1, x1 + 9 * np.cos(angle + turn), y1 + 9 * np.sin(angle + turn)),
-                fill=YELLOW,
-                width=3,
-            )
-    for k, (label, values, colour, top) in enumerate(panels):
-        at = (14 + GAME[0] + 16, y + 21 + k * (MAP[1] + 16))
-        canvas.paste(picture_of(values, colour, top), at)
-        draw.rectangle((at[0] - 1, at[1] - 1, at[0] + MAP[0], at[1] + MAP[1]), outline="#BBBBBB")
-        draw.text((at[0] + 4, at[1] - 14), label, fill=colour, font=SMALL)
+def arrow(draw, ball, v):
+    """Draw the velocity that the probe reads, three steps long."""
+    x0 = CORNER[0] + GAME[0] / 160 * (ball[0] - 48)
+    y0 = CORNER[1] + GAME[1] / 172 * (ball[1] - 14 - 24 + 2)
+    x1, y1 = x0 + GAME[0] / 160 * 3 * v[0], y0 + GAME[1] / 172 * 3 * v[1]
+    angle = np.arctan2(y1 - y0, x1 - x0)
+    draw.line((x0, y0, x1, y1), fill=YELLOW, width=3)
+    for turn in (2.6, -2.6):
+        end = (x1 + 9 * np.cos(angle + turn), y1 + 9 * np.sin(angle + turn))
+        draw.line((x1, y1, *end), fill=YELLOW, width=3)
 
 
-rng, heads = (
-    np.random.default_rng(child) for child in np.random.SeedSequence((flags.seed, 7)).spawn(2)
-)
-data, _ = rp.collect(CONFIG, rng)
-lesson = rp.prepare(CONFIG, data)
-_, psi, pp, _ = rp.fit_layer_1(
-    CONFIG, lesson.x[: CONFIG.train_runs], data.fresh[: CONFIG.train_runs]
-)
-maps = rp.features(lesson.x, data.fresh, psi)
-read = velocity_probe(data, lesson, maps)
-_, tuned = rp.learn(CONFIG, maps, True, None, lesson.label, lesson.parts, heads)
-spectral = rp.Clone(lesson.mean, psi, True, *tuned)
-taps = np.eye(CONFIG.taps)[:2]
-_, tuned = rp.learn(
-    CONFIG, rp.features(lesson.x, data.fresh, taps), False, None, lesson.label, lesson.parts, heads
-)
-pair = rp.Clone(lesson.mean, taps, False, *tuned)
-films = [
-    film(clone, rp.make_world(CONFIG, np.random.default_rng(flags.seed), 1), probe)
-    for clone, probe in ((spectral, read), (pair, None))
-]
-tops = [
-    np.quantile(np.abs([scene[part] for scene in films[i].values()]), 0.998)
-    for i, part in ((0, 1), (1, 2), (1, 1))
-]
-images = []
-for t in STEPS:
+def picture(scene, step, top):
+    """Draw one moment."""
+    screen, on, off, ball, v, (lost, won) = scene
     canvas = Image.new("RGB", (WIDE, HIGH), "white")
-    draw, (upper, lower) = ImageDraw.Draw(canvas), (f[t] for f in films)
-    draw.text((14, 8), TITLE, fill=BLACK, font=BOLD)
-    row(
-        canvas,
-        draw,
-        36,
-        "sees ReSU maps",
-        upper,
-        [
-            ("filter 2, ON: what has come", np.maximum(upper[1], 0), RED, tops[0]),
-            ("filter 2, OFF: what has gone", np.maximum(-upper[1], 0), BLUE, tops[0]),
-        ],
-    )
-    row(
-        canvas,
-        draw,
-        240,
-        "sees 2 raw frames",
-        lower,
-        [
-            ("this frame less the mean", np.abs(lower[2]), BLACK, tops[1]),
-            ("the frame before", np.abs(lower[1]), BLACK, tops[2]),
-        ],
-    )
-    words = "" if CONFIG.emulated else "Mini-Pong, not the Atari. "
-    words += "Yellow: the ball's velocity as a probe reads it from the maps."
-    draw.text((14, 447), words, fill=BLACK, font=FONT)
-    draw.text((WIDE - 14, 447), f"step {t + 1}", fill=BLACK, font=BOLD, anchor="ra")
-    images.append(canvas)
+    draw = ImageDraw.Draw(canvas)
+    draw.text((CORNER[0], 10), TITLE, fill=BLACK, font=TITLE_FONT)
+    right = CORNER[0] + GAME[0]
+    name = "a clone of the expert plays" + ("" if CONFIG.emulated else " (mini-Pong)")
+    draw.text((CORNER[0], CORNER[1] - 20), name, fill=BLACK, font=FONT)
+    score = f"lost {lost}  won {won}"
+    draw.text((right, CORNER[1] - 20), score, fill=BLACK, font=BOLD, anchor="ra")
+    canvas.paste(Image.fromarray(screen).resize(GAME, Image.Resampling.NEAREST), CORNER)
+    if ball is not None:
+        arrow(draw, ball, v)
+    for k, (label, values, color) in enumerate(
+        (("filter 2, ON: what has come", on, RED), ("filter 2, OFF: what has gone", off, BLUE))
+    ):
+        at = (right + 16, CORNER[1] + k * (MAP[1] + 23))
+        draw.text((at[0], at[1] - 20), label, fill=color, font=FONT)
+        canvas.paste(map_image(values, color, top), at)
+        draw.rectangle((at[0] - 1, at[1] - 1, at[0] + MAP[0], at[1] + MAP[1]), outline="#BBBBBB")
+    words = "arrow: the ball's velocity, as a linear probe reads it from the maps"
+    draw.text((CORNER[0], HIGH - 28), words, fill=BLACK, font=FONT)
+    draw.text((WIDE - 14, HIGH - 28), f"step {step}", fill=BLACK, font=FONT, anchor="ra")
+    return canvas
+
+
+class_seed, play_seed = np.random.SeedSequence((flags.seed, 7)).spawn(2)
+lesson, clone, read = taught(class_seed)
+scenes = film(lesson, clone, read, np.random.default_rng(play_seed))
+steps = chosen(scenes)
+top = np.quantile([np.maximum(*scenes[step][1:3]) for step in steps], 0.998)
+images = [picture(scenes[step], step, top) for step in steps]
 plain = Image.new("RGB", (WIDE, 200), YELLOW)  # so that the palette has room for the arrow
-palette = Image.fromarray(
-    np.concatenate([np.asarray(image) for image in (plain, *images[::6])])
-).quantize(64)
+sample = np.concatenate([np.asarray(image) for image in (plain, *images[::6])])
+palette = Image.fromarray(sample).quantize(64)
+colors = np.array(palette.getpalette()).reshape(-1, 3)
+colors[colors.min(1) > 248] = 255
+palette.putpalette(colors.ravel().tolist())
 images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
-pace = [MILLISECONDS] * (len(images) - 1) + [2000]
+pace = [80] * (len(images) - 1) + [2000]
 path = flags.out / "resu_pong.gif"
-images[0].save(
-    path, save_all=True, append_images=images[1:], duration=pace, loop=0, optimize=False, disposal=1
-)
+first, *others = images
+options = {"loop": 0, "optimize": False, "disposal": 1}
+first.save(path, save_all=True, append_images=others, duration=pace, **options)
 print(path, f"{len(images)} frames, {sum(pace) / 1000:.1f} s, {path.stat().st_size / 1e6:.2f} MB")
