@@ -118,8 +118,8 @@ def map_image(values, color, top):
 
 def arrow(draw, ball, v):
     """Draw the velocity that the probe reads, three steps long."""
-    x0 = CORNER[0] + GAME[0] / 160 * (ball[0] - 48)
-    y0 = CORNER[1] + GAME[1] / 172 * (ball[1] - 14 - 24 + 2)
+    x0 = GAME[0] / 160 * (ball[0] - 48)
+    y0 = GAME[1] / 172 * (ball[1] - 14 - 24 + 2)
     x1, y1 = x0 + GAME[0] / 160 * 3 * v[0], y0 + GAME[1] / 172 * 3 * v[1]
     angle = np.arctan2(y1 - y0, x1 - x0)
     draw.line((x0, y0, x1, y1), fill=YELLOW, width=3)
@@ -139,9 +139,10 @@ def picture(scene, step, top):
     draw.text((CORNER[0], CORNER[1] - 20), name, fill=BLACK, font=FONT)
     score = f"lost {lost}  won {won}"
     draw.text((right, CORNER[1] - 20), score, fill=BLACK, font=BOLD, anchor="ra")
-    canvas.paste(Image.fromarray(screen).resize(GAME, Image.Resampling.NEAREST), CORNER)
+    game = Image.fromarray(screen).resize(GAME, Image.Resampling.NEAREST)
     if ball is not None:
-        arrow(draw, ball, v)
+        arrow(ImageDraw.Draw(game), ball, v)
+    canvas.paste(game, CORNER)
     for k, (label, values, color) in enumerate(
         (("filter 2, ON: what has come", on, RED), ("filter 2, OFF: what has gone", off, BLUE))
     ):

@@ -602,7 +602,9 @@ def test_tuning_keeps_the_best_epoch_and_never_sees_the_test(monkeypatch):
     assert [f for f, _ in seen] == pytest.approx(np.arange(1, 13) / 12)
 
 
-def test_features_are_standardised_on_training_and_bounded():
+def test_features_are_standardised_on_training_and_bounded(monkeypatch):
+    seen, tune = [], rp.tune
+    monkeypatch.setattr(rp, "tune", lambda *a: seen.append(a) or tune(*a))
     shift, scale = np.array([1.0, 1.0, 0.0]), np.array([0.5, 1.0, 1e-4])
     assert rp.standardise(np.array([3.0, 1.0, -5.0]), shift, scale).tolist() == [4, 0, -30]
     _, lesson = lesson_of()
@@ -614,6 +616,11 @@ def test_features_are_standardised_on_training_and_bounded():
     x = rp.standardise(x, clone.shift, clone.scale)
     assert clone.accuracy == rp.share_right(clone.net, x, lesson.label, lesson.parts[2])
     assert clone.net.params[0].shape == (400, TINY.hidden_size)
+    ((_, shown, _, parts, decays, orders, _),) = seen
+    np.testing.assert_array_equal(shown, x)
+    assert parts is lesson.parts and decays is TINY.decays and len(orders) == TINY.epochs
+    assert all(sorted(order) == lesson.parts[0].tolist() for order in orders)
+    assert (orders[0] != orders[1]).any()
 
 
 # ---- the wiring of run() ----
@@ -670,12 +677,12 @@ def test_scenes_use_each_stream_once_and_the_same_scenes_for_the_control(monkeyp
     fit_layer_2, edges, fit_pixel = rp.fit_layer_2, rp.edges, rp.fit_pixel
 
     def spied_fit(views, psi, generator):
-        drawn.append(generator.bit_generator.state["state"]["state"])
+        drawn.append((generator, generator.bit_generator.state["state"]["state"]))
         fits.append((views, psi, fit_layer_2(views, psi, generator)))
         return fits[-1][2]
 
     def spied_edges(generator):
-        drawn.append(generator.bit_generator.state["state"]["state"])
+        drawn.append((generator, generator.bit_generator.state["state"]["state"]))
         probes.append(edges(generator))
         return probes[-1]
 
@@ -687,7 +694,8 @@ def test_scenes_use_each_stream_once_and_the_same_scenes_for_the_control(monkeyp
     (views, psi, first), (mixed, same, second) = fits
     assert moving is first and control is second and psi is same is pixels[1][1]
     np.testing.assert_array_equal(mixed, rp.without_motion(views))
-    assert len(set(drawn)) == 4  # two fits, two sets of edges
+    for each in zip(*drawn):  # two fits and two sets of edges, each with a stream of its own
+        assert len(set(each)) == 4
     noise = [np.std(line - lines[0]) for line in lines]
     np.testing.assert_allclose(noise[1:], TINY.scene_noise[1:], rtol=0.05)
     own = views - rp.three_pixels(lines[0])  # each pixel has its own noise

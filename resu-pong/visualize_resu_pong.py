@@ -72,48 +72,49 @@ def draw_filters(ax, noise, psi):
         ax.fill_between(np.arange(len(taps)), 0, taps, color=color, alpha=0.25, linewidth=0)
         ax.plot(taps, color=color)
     ax.axhline(0, color=GREY, linewidth=0.6)
-    ax.set(yticks=[], ylim=(-1.15, 1.15), xlim=(0, 49), xticks=[0, 25, 49])
+    ax.set(yticks=[], ylim=(-1.15, 1.15), xlim=(0, 49), xticks=[0, 20, 40])
     ax.set_title(f"noise {noise:g}", fontsize=10, weight="normal", pad=4)
     ax.set_xlabel("samples back")
     words = f"{resu_pong.lobes(psi)} lobes"
     ax.text(0.97, 0.06, words, ha="right", transform=ax.transAxes)
 
 
-def draw_response(ax, responses, name):
-    """Draw a unit's responses (ways, T) to an edge that moves one way and the other."""
-    for response, color in zip(responses, (GREEN, RED)):
-        ax.plot(np.arange(len(response)) - len(response) / 2, response, color=color)
-    ax.set_title(name, fontsize=10, weight="normal", pad=4)
-    ax.set(xlim=(-110, 110), xticks=[-100, 0, 100], xlabel="samples")
+def draw_unit(ax, views, psi, layer, name, dsi):
+    """Draw what the most selective unit of a layer answers to edges that move either way."""
+    responses = resu_pong.respond(views, psi, layer)  # (contrasts, ways, 12, T)
+    unit = resu_pong.selectivity(responses).argmax()
+    time = np.arange(responses.shape[-1]) - responses.shape[-1] / 2  # (T,)
+    for edge, style in zip(responses[:, :, unit], ("-", ":")):  # bright, dark
+        for response, color in zip(edge, (GREEN, RED)):
+            ax.plot(time, response, color=color, linestyle=style)
+    ax.set_title(f"scenes {name}: DSI {dsi:.2f}", fontsize=10, weight="normal", pad=4)
+    ax.set(xlim=(-110, 110), xlabel="samples", ylim=(-0.04, 1.2), yticks=[0, 0.5, 1])
 
 
 def draw_scenes(metrics):
     """Draw filters under noise, and the most selective unit of layer 2 with and without motion."""
     seed = np.random.SeedSequence(flags.seed).spawn(2)[0]
     _, (fits, moving, control) = resu_pong.see_scenes(CONFIG, seed, silent)
-    psi = fits[resu_pong.LITTLE][1]
     views = resu_pong.edges(np.random.default_rng(flags.seed))
-    figure, axes = plt.subplots(2, 4, figsize=(9, 4.9))
-    for ax, noise, (_, filters) in zip(axes[0], CONFIG.scene_noise, fits):
-        draw_filters(ax, noise, filters)
-    axes[0, 0].set_ylabel("filter 1, filter 2")
-    for label, color, y in (("filter 1", BLUE, 0.9), ("filter 2", ORANGE, 0.77)):
-        axes[0, 0].text(0.97, y, label, color=color, ha="right", transform=axes[0, 0].transAxes)
-    for layer, places, name, key in (
-        (moving, axes[1, :2], "motion", "dsi"),
-        (control, axes[1, 2:], "no motion", "dsi_control"),
+    figure = plt.figure(figsize=(9, 5.4))
+    axes = figure.subplot_mosaic("abcd;eeff", height_ratios=(1, 1.25))
+    for name, noise, (_, filters) in zip("abcd", CONFIG.scene_noise, fits):
+        draw_filters(axes[name], noise, filters)
+    for label, color, y in (("filter 1", BLUE, 0.87), ("filter 2", ORANGE, 0.72)):
+        axes["a"].text(0.97, y, label, color=color, ha="right", transform=axes["a"].transAxes)
+    for place, layer, name, key in (
+        ("e", moving, "that move", "dsi"),
+        ("f", control, "without motion between pixels", "dsi_control"),
     ):
-        responses = resu_pong.respond(views, psi, layer)  # (contrasts, ways, 12, T)
-        unit = resu_pong.selectivity(responses).argmax()
-        top = 1.35 * max(responses[:, :, unit].max(), 0.1)
-        for ax, response, edge in zip(places, responses[:, :, unit], ("bright edge", "dark edge")):
-            draw_response(ax, response, f"{name}: {edge}")
-            ax.set(ylim=(-0.04 * top, top))
         dsi = np.mean([found[key] for found in metrics])
-        places[0].text(0.03, 0.87, f"DSI {dsi:.2f}", transform=places[0].transAxes)
-    axes[1, 0].set_ylabel("layer 2, best unit (SD)")
-    for label, color, y in (("one way", GREEN, 0.87), ("other way", RED, 0.74)):
-        axes[1, 1].text(0.97, y, label, color=color, ha="right", transform=axes[1, 1].transAxes)
+        draw_unit(axes[place], views, fits[resu_pong.LITTLE][1], layer, name, dsi)
+    axes["e"].set_ylabel("best unit of layer 2, SD")
+    for label, color, y in (
+        ("edge moves the other way", RED, 0.9),
+        ("edge moves as in training", GREEN, 0.8),
+        ("dotted: a dark edge", BLACK, 0.7),
+    ):
+        axes["e"].text(0.98, y, label, color=color, ha="right", transform=axes["e"].transAxes)
     headline(figure, "Noise takes the lobes, motion makes direction")
     save(figure, "scenes.png")
 
@@ -172,7 +173,7 @@ def finding(metrics):
     bar = 2.3 * gains.std(ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.inf
     if gains.mean() > bar:
         return "Far better than random and PCA filters, a little better than the eight frames"
-    return "Better than random and PCA filters, no better than the eight frames"
+    return "Better than random and PCA filters, no better than the eight raw frames"
 
 
 def draw_bars(metrics):
@@ -187,8 +188,8 @@ def draw_bars(metrics):
         ax.text(values.max() + 0.8, -row, f"{values.mean():.1f} %", va="center")
     majority = 100 * np.mean([found["accuracy.majority"] for found in metrics])
     ax.axvline(majority, color=GREY, linestyle=":")
-    ax.text(majority + 0.4, -4.2, "always the same action", va="center", color="#666666")
-    ax.set(yticks=range(0, -5, -1), yticklabels=NAMES.values(), ylim=(-4.6, 0.6))
+    ax.text(majority + 0.4, -4.75, "always the same action", va="center", color="#666666")
+    ax.set(yticks=range(0, -5, -1), yticklabels=NAMES.values(), ylim=(-5.1, 0.6))
     ax.set(xlabel="steps with the expert's action, %")
     ax.margins(x=0.08)
     headline(figure, finding(metrics))
