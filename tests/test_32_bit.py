@@ -27,7 +27,7 @@ OTHER_ROUNDING = (
 # predictability-min-binary-factors: a quick run stops twenty float32 games at their wildest, and
 # counts how many codes are right just then.
 ROUNDED = {
-    "resu-pong": ("*accuracy*", "*validation*", "*gain_over*", "*less_cnn*"),
+    "resu-pong": ("*accuracy*", "*gain_over*"),
     "predictability-min-binary-factors": ("uniform_1", "*.uniform_1"),
 }
 NATIVE = """
