@@ -9,7 +9,7 @@ export OMP_NUM_THREADS := 1
 .PHONY: demo test lint mutants ends docs book site browser lock clean
 
 demo: .venv/ready
-	$(PY) -m tools run flip-flop --seed 0
+	$(PY) -m tools run nbb-xor --seed 0
 
 test: .venv/ready lint $(if $(STUB),,browser)
 	$(PY) -m pytest -n auto $(if $(STUB),$(STUB) tests $(ONE))

@@ -11,9 +11,7 @@ import statistics
 import tomllib
 import zipfile
 from collections import Counter
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Comment, Keyword, Name, Number, Operator, String
@@ -37,14 +35,7 @@ KINDS = {
 KEPT_OUT = (".gif", ".png", ".pyc")  # of the zip: pictures come from the code
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the date of files in a zip, so that its bytes do not change
 SENTENCES = re.compile(r"(?<=[^\W\d_]{2})[.?!] ")
-templates = Environment(
-    loader=FileSystemLoader(Path(__file__).with_name("templates")),
-    undefined=StrictUndefined,
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-templates.filters |= {"number": number, "short": lambda value: number(value, 3)}
+templates = pages.templates.overlay(autoescape=True)  # these make HTML
 
 
 def render(template, **context):
