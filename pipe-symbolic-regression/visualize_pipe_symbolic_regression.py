@@ -2,26 +2,27 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=1.26", "matplotlib"]
 # ///
-"""Draw the figures of pipe-symbolic-regression into viz/. Statistics come from study.json,
-mechanism from new runs."""
+"""Draw the figures of pipe-symbolic-regression into viz/: two runs, and what the records say."""
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import Wedge
 from pipe_symbolic_regression import (
+    ARITY,
+    NAMES,
     QUICK,
     Config,
-    evaluate,
-    koza_problem,
+    Pipe,
+    answer,
+    genetic_programming,
+    joint_log,
     paper_function,
-    paper_problem,
-    text,
-    train,
+    paper_task,
+    quartic_task,
 )
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
@@ -43,303 +44,198 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-config = replace(Config(), **(QUICK if flags.quick else {}))
-rngs = [np.random.default_rng(s) for s in np.random.SeedSequence(flags.seed).spawn(5)]
-recorded = Path(__file__).with_name("study.json")
-study = None
-if recorded.exists():
-    study = json.loads(recorded.read_text("utf-8"))["records"][0]["metrics"]
+folder = Path(__file__).resolve().parent
+config = Config(**QUICK) if flags.quick else Config()
 (flags.out / "viz").mkdir(exist_ok=True)
 
-# ---- many runs on the quartic: the tree of the one with the median time, and how probable the best
-LANES = 101
-problem = koza_problem(config)
-visited, chosen, probable = [], [], []
+
+def records(name, metric):
+    """Return the metrics of each recorded seed, by seed; none of a quick run or of other code."""
+    path = folder / name
+    if flags.quick or not path.exists():
+        return {}
+    recorded = json.loads(path.read_text("utf-8"))["records"]
+    return {r["seed"]: r["metrics"] for r in recorded if metric in r["metrics"]}
 
 
-def log_probability(trees, codes):
-    """log10 of the probability that each lane's tree writes the program codes (lanes, N)."""
-    at = np.take_along_axis(trees.p, np.maximum(codes, 0)[..., None].astype(int), 2)[..., 0]
-    return np.where(codes >= 0, np.log10(np.maximum(at, 1e-300)), 0).sum(1)
+def median_seed(runs, metric):
+    """Return the recorded seed with the median of a metric."""
+    ranked = sorted(runs, key=lambda seed: runs[seed][metric])
+    return ranked[len(ranked) // 2] if ranked else flags.seed
 
 
-def watch(trees, state):
-    codes = np.where(
-        state["exact_at"][:, None] > 0, state["best"]["codes"], state["elite"]["codes"]
-    )
-    probable.append(log_probability(trees, codes))
-    visited.append(trees.p.astype(np.float32))
-    chosen.append(codes)
+def streams(seed):
+    """Return the generators that run() draws from."""
+    return [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(3)]
 
-
-found = train(
-    config,
-    problem,
-    rngs[0],
-    LANES,
-    config.quartic_evaluations if flags.quick else 5000,
-    callback=watch,
-)
-solved_at = np.where(found["exact_at"] > 0, found["exact_at"], 10**9)
-lane = int(np.argsort(solved_at, kind="stable")[LANES // 2])
-last = int(found["generations"][lane]) - 1
-INK = dict(zip(problem.instructions, (BLUE, GREEN, RED, PINK, "#DDDDDD")))
-
-
-def visits(p, arity):
-    """Probability that a program comes to each node (N,)."""
-    out = np.zeros(len(p))
-    out[0] = 1
-    for node in range(len(p) // 2):
-        for side in (0, 1):
-            out[2 * node + 1 + side] = out[node] * p[node, arity > side].sum()
-    return out
-
-
-def places(levels):
-    """Where the nodes of the tree are drawn, (N, 2)."""
-    return np.array(
-        [
-            ((k + 0.5) * 2.0 ** (levels - level), -level * 5.2)
-            for level in range(levels)
-            for k in range(2**level)
-        ]
-    )
-
-
-fig, axes = plt.subplots(2, 2, figsize=(10, 5.6))
-where = places(problem.levels)
-for ax, moment in zip(axes.flat, np.unique([0, last // 3, 2 * last // 3, last]).tolist()):
-    p, code = visited[moment][lane], chosen[moment][lane]
-    seen = visits(p, problem.arity)
-    for node in np.flatnonzero(seen > 0.01):
-        x, y = where[node]
-        if node:
-            ax.plot(
-                *zip(where[(node - 1) // 2], (x, y)),
-                color=BLACK if code[node] >= 0 else "#CCCCCC",
-                lw=1.4 if code[node] >= 0 else 0.7,
-                zorder=1,
-            )
-        radius, angle = (
-            (0.45 + 1.15 * seen[node] ** 0.5) * (0.58 if node >= len(p) // 2 else 1),
-            90.0,
-        )
-        for k, name in enumerate(problem.instructions):
-            ax.add_patch(
-                Wedge(
-                    (x, y), radius, angle - 360 * p[node, k], angle, color=INK[name], lw=0, zorder=2
-                )
-            )
-            angle -= 360 * p[node, k]
-        edge = BLACK if code[node] >= 0 else "#AAAAAA"
-        ax.add_patch(
-            plt.Circle(
-                (x, y), radius, fill=False, ec=edge, lw=1.1 if code[node] >= 0 else 0.5, zorder=3
-            )
-        )
-    ax.set(xlim=(-1, 65), ylim=(-28, 2), aspect="equal")
-    ax.axis("off")
-    ax.set_title(
-        f"generation {moment + 1}: the tree writes its best program with probability "
-        f"{10 ** probable[moment][lane]:.2g}",
-        fontsize=9.5,
-        weight="normal",
-        pad=2,
-    )
-for k, (name, colour) in enumerate(INK.items()):
-    axes.flat[0].text(
-        -1 + 4.5 * k,
-        -1.0,
-        name,
-        color="#888888" if name == "x" else colour,
-        weight="bold",
-        fontsize=13,
-    )
-fig.suptitle(
-    f"The prototype tree takes sides; exact after {found['evaluations'][lane]:,} programs, "
-    f"the median of {LANES} runs",
-    weight="bold",
-    x=0.01,
-    ha="left",
-)
-fig.savefig(flags.out / "viz" / "tree.png")
 
 # ---- the paper's function ------------------------------------------------------------------------
-paper = paper_problem(config)
-probable, least, spent = [], [], []
+def draw_paper(seed):
+    """Draw what both methods wrote with one seed, and by how much they miss the function."""
+    task = paper_task()
+    pipe_rng, gp_rng, _ = streams(seed)
+    pipe = Pipe(config, task, config.evaluations, pipe_rng).search(lambda *_: None)
+    bred, gp_error, _ = genetic_programming(config, task, gp_rng, lambda *_: None)
+    x = np.linspace(0, 10, 1001)  # (X,)
+    figure, axes = plt.subplots(2, 1, figsize=(8, 5.6), sharex=True, height_ratios=(2, 1))
+    axes[0].plot(x, paper_function(x), **PAPER, zorder=3)
+    found = {"genetic programming": (bred, gp_error, ORANGE), "PIPE": (pipe.best, pipe.error, BLUE)}
+    for k, (name, (program, error, color)) in enumerate(found.items()):
+        says = answer(program, x)  # (X,)
+        axes[0].plot(x, says, color=color, lw=2.2)
+        axes[1].plot(x, says - paper_function(x), color=color)
+        words = f"{name}: {error:.2f}, {sum(program.count)} nodes"
+        axes[0].text(9.9, -0.52 - 0.17 * (1 - k), words, color=color, ha="right", weight="bold")
+    axes[0].text(9.9, -0.35, "sum of absolute errors at the 101 points", ha="right")
+    axes[0].annotate("wanted", (2.37, 0.835), (3.3, 0.835), va="center", arrowprops=LINE)
+    axes[0].set(ylabel="f(x)", ylim=(-0.95, 0.95))
+    axes[1].axhline(0, color=GREY, lw=0.8, zorder=0)
+    axes[1].set(xlabel="x", ylabel="written − wanted", xlim=(0, 10))
+    axes[1].set_ylim(-0.3, 0.3)
+    better = "PIPE follows the curve more closely" if pipe.error < gp_error else "The two fits"
+    axes[0].set_title(f"{better}: a run of median lead (seed {seed})")
+    figure.savefig(flags.out / "viz" / "paper.png")
 
 
-def follow(trees, state):
-    probable.append(log_probability(trees, state["elite"]["codes"])[0])
-    least.append(state["elite"]["error"][0])
-    spent.append(state["evaluations"][0])
+LINE = {"arrowstyle": "-", "color": GREY}
 
 
-found = train(config, paper, rngs[3], 1, config.paper_evaluations, callback=follow)
-program = found["codes"][0], found["constants"][0]
-fig, axes = plt.subplots(2, 1, figsize=(8, 5.4), sharex=True, height_ratios=(2.2, 1))
-fine = np.sort(np.r_[paper.x, paper.fresh_x])
-with np.errstate(all="ignore"):
-    ours, fresh = evaluate(paper, program, fine), evaluate(paper, program, paper.fresh_x)
-wanted = paper_function(fine)
-axes[0].plot(fine, wanted, **PAPER)
-axes[0].plot(fine, ours, color=BLUE)
-peak = int(wanted.argmax())
-axes[0].annotate(
-    "wanted",
-    (fine[peak], wanted[peak]),
-    (fine[peak] + 1.0, wanted[peak]),
-    arrowprops={"arrowstyle": "-", "color": GREY},
-    va="center",
-)
-axes[0].set(ylabel="f(x)")
-axes[0].text(
-    10,
-    axes[0].get_ylim()[0] * 0.93,
-    f"PIPE: sum of errors {found['error'][0]:.2f} at the 101 given points",
-    color=BLUE,
-    ha="right",
-)
-axes[0].set_title(
-    f"Seed {flags.seed}: after {found['evaluations'][0]:,} programs a formula of "
-    f"{found['size'][0]} nodes follows the curve"
-)
-axes[1].semilogy(
-    paper.fresh_x,
-    np.maximum(np.abs(fresh - paper.fresh_y), 1e-6),
-    color=RED,
-    lw=1,
-    marker=".",
-    ms=4,
-)
-axes[1].set(xlabel="x", ylabel="absolute error", ylim=(1e-5, 1))
-axes[1].text(
-    10,
-    0.5,
-    f"at the 100 points between, unseen: sum {np.abs(fresh - paper.fresh_y).sum():.2f}",
-    color=RED,
-    ha="right",
-    va="top",
-)
-print(text(paper, program))
-fig.savefig(flags.out / "viz" / "curve.png")
+# ---- all runs ------------------------------------------------------------------------------------
+def draw_errors(runs, studies):
+    """Draw the error of each recorded run, one dot a run, the middle half of them as a bar."""
+    made_up = {0: {"pipe.error": 3.0, "gp.error": 5.0}, 1: {"pipe.error": 4.0, "gp.error": 7.0}}
+    runs = runs or made_up
+    rows = {
+        "PIPE": ([run["pipe.error"] for run in runs.values()], BLUE),
+        "genetic\nprogramming": ([run["gp.error"] for run in runs.values()], ORANGE),
+        "PIPE, study": (pooled(studies, "pipe.errors"), BLUE),
+        "genetic\nprogramming,\nstudy": (pooled(studies, "gp.errors"), ORANGE),
+        "with the 6 levels\nof PIPE's trees": (pooled(studies, "gp_shallow.errors"), RED),
+    }
+    rng = np.random.default_rng(0)
+    figure, ax = plt.subplots(figsize=(8.5, 4.8))
+    for k, (errors, color) in enumerate(rows.values()):
+        height = -k + rng.uniform(-0.2, 0.2, len(errors))
+        ax.plot(errors, height, "o", ms=5, alpha=0.5, color=color, mew=0)
+        low, middle, high = np.quantile(errors, [0.25, 0.5, 0.75])
+        ax.plot([low, high], [-k - 0.33] * 2, color=color, lw=5, solid_capstyle="butt")
+        ax.plot([middle] * 2, [-k - 0.42, -k - 0.24], color=BLACK, lw=2.5)
+        ax.text(24, -k, f"median {middle:.2f}\n{len(errors)} runs", va="center")
+    constant = paper_task().constant_error
+    ax.axvline(constant, color=GREY, lw=1, ls=":")
+    ax.text(constant, 0.55, "the best constant", ha="center", va="bottom", color="#666666")
+    ax.set_yticks([-k for k in range(len(rows))], rows)
+    ax.set(xscale="log", xlim=(1.4, 23), ylim=(0.5 - len(rows), 0.5))
+    ax.set_xticks([1.5, 2, 3, 5, 10, 20], ["1.5", "2", "3", "5", "10", "20"])
+    ax.minorticks_off()
+    ax.set_xlabel("sum of absolute errors at the 101 points, after 100,000 programs")
+    ax.set_title(ERRORS_TITLE, pad=24)
+    figure.savefig(flags.out / "viz" / "errors.png")
 
-# ---- what PIPE pushes up -------------------------------------------------------------------------
-fig, axes = plt.subplots(2, 1, figsize=(8, 5.4), sharex=True)
-axes[0].semilogy(spent, least, color=RED)
-axes[0].set(
-    ylabel="least sum of errors",
-    title=f"Seed {flags.seed}: a step from the best program lifts it to lr, then the tree drifts",
-)
-axes[0].set_yticks([2, 5, 10, 20], ["2", "5", "10", "20"])
-axes[0].minorticks_off()
-axes[1].plot(spent, probable, color=BLUE, lw=0.5)
-axes[1].axhline(np.log10(config.learning_rate), color=GREY, lw=1, ls=":")
-axes[1].text(
-    1.01,
-    np.log10(config.learning_rate),
-    "lr",
-    color="#777777",
-    va="center",
-    transform=axes[1].get_yaxis_transform(),
-)
-axes[1].set(
-    ylim=(-8, 0.2),
-    xlabel="programs evaluated",
-    ylabel="probability that the\ntree writes the best one",
-)
-axes[1].set_yticks(range(-8, 1, 2), [f"$10^{{{k}}}$" for k in range(-8, 1, 2)])
-axes[1].xaxis.set_major_formatter("{x:,.0f}")
-fig.savefig(flags.out / "viz" / "joint.png")
 
-# ---- waiting times -------------------------------------------------------------------------------
-fig, ax = plt.subplots()
-shown = study or {
-    "quartic_times": [300, 700],
-    "quartic_runs": 2,
-    "quartic_gp_times": [900, 0],
-    "random_gaps": [50_000],
-    "quartic_small_gp_times": [400, 0],
-    "random_per_exact": 50_000.0,
-    "quartic_budget": 2000,
-}
-gaps = np.sort(shown["random_gaps"])
-kinds = (
-    (shown["quartic_times"], shown["quartic_runs"], BLUE),
-    (shown["quartic_gp_times"], len(shown["quartic_gp_times"]), ORANGE),
-    (shown["quartic_small_gp_times"], len(shown["quartic_small_gp_times"]), PINK),
-)
-for times, runs, colour in kinds:
-    times = np.sort([t for t in times if t])
-    left = 100 * (1 - np.r_[0, np.arange(1, len(times) + 1), len(times)] / runs)
-    ax.step(np.r_[1, times, shown["quartic_budget"]], left, where="post", color=colour)
-ax.step(
-    np.r_[1, gaps],
-    100 * (1 - np.arange(len(gaps) + 1) / len(gaps)),
-    where="post",
-    color=BLACK,
-    lw=1.2,
-)
-grid = np.geomspace(30, 10**6, 200)
-ax.plot(grid, 100 * np.exp(-grid / shown["random_per_exact"]), color=GREY, lw=1, ls=":")
-ax.set(
-    xscale="log",
-    xlim=(50, 10**6),
-    ylim=(0, 103),
-    xlabel="programs evaluated",
-    ylabel="runs not yet exact, %",
-)
-LABELS = {
-    "PIPE": (430, 52, BLUE, "right"),
-    "genetic programming,\npopulation 500": (1900, 62, "#B37800", "left"),
-    "population 50": (5200, 40, PINK, "left"),
-    "random programs;\ndotted: exponential": (60_000, 72, BLACK, "left"),
-}
-for label, (x, y, colour, side) in LABELS.items():
-    ax.text(x, y, label, color=colour, ha=side, weight="bold")
-ax.set_title("The quartic: learning cuts the wait by two orders of magnitude")
-ax.set_xticks([100, 1000, 10**4, 10**5, 10**6], ["100", "1,000", "10,000", "100,000", "1,000,000"])
-fig.savefig(flags.out / "viz" / "waiting.png")
+def pooled(studies, name):
+    """Return the lists of a metric of all recorded seeds as one."""
+    return sum((one[name] for one in studies.values()), []) or [3.0, 4.0, 6.0]
 
-# ---- error against programs ----------------------------------------------------------------------
-fig, ax = plt.subplots()
-for name, colour, label, height in (
-    ("paper", BLUE, "PIPE", 1.18),
-    ("paper_gp", ORANGE, "genetic programming, 500", 0.85),
-    ("paper_small_gp", PINK, "genetic programming, 50", 0.88),
-):
-    curves = (
-        np.array(study[f"{name}_curves"]).reshape(-1, 101)
-        if study
-        else found["curve"]
-        if name == "paper"
-        else found["curve"] + 1
-    )
-    x = np.arange(101) * config.paper_evaluations / 100
-    curves = np.minimum(curves, paper.constant_error())
-    ax.plot(x[1:], curves.T[1:], color=colour, lw=0.5, alpha=0.35)
-    middle = np.median(curves, 0)
-    ax.plot(x[1:], middle[1:], color=colour, lw=2.4)
-    ax.text(
-        x[-1] * 1.01,
-        middle[-1] * height,
-        f"{label}\nmedian {middle[-1]:.1f}",
-        color=colour,
-        weight="bold",
-        va="center",
-    )
-ax.axhline(paper.constant_error(), color=GREY, lw=1, ls=":")
-ax.text(x[-1] * 0.3, paper.constant_error() * 1.03, "the best constant", color="#777777")
-ax.set(
-    yscale="log",
-    xlabel="programs evaluated",
-    ylabel="sum of absolute errors",
-    xlim=(0, x[-1] * 1.36),
-    title="The paper's function: medians end level, but fewer runs of PIPE get stuck",
-    ylim=(1.6, 23),
-)
-ax.set_xticks(x[::20], [f"{v:,.0f}" for v in x[::20]])
-ax.set_yticks([2, 5, 10, 20], ["2", "5", "10", "20"])
-ax.minorticks_off()
-fig.savefig(flags.out / "viz" / "paper.png")
+
+ERRORS_TITLE = "PIPE is better and steadier than genetic programming"
+
+
+# ---- the tree ------------------------------------------------------------------------------------
+INK = {"+": BLUE, "-": GREEN, "*": RED, "%": PINK, "x": "#DDDDDD"}
+
+
+class Watched(Pipe):
+    """A search that lists after each generation: programs so far, tree, best program, and the log
+    of the probability that the tree writes it."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.film = []
+
+    def generation(self):
+        super().generation()
+        p = self.vectors()
+        likely = joint_log([p[node, op] for node, op in heap(self.best).items()])
+        self.film.append((self.programs, p, self.best, likely))
+
+    def vectors(self):
+        """Return the vectors of all nodes in heap order, (N, I); a missing node is as new."""
+        nodes, levels = [self.root], []
+        for level in range(self.config.levels):
+            new = self.first[int(level == self.config.levels - 1)]
+            levels.append([node.p if node else new for node in nodes])
+            nodes = [child for node in nodes for child in (node.children if node else [None] * 2)]
+        return np.array(sum(levels, []))
+
+
+def visits(p):
+    """Return the probability that a program comes to each node (N,)."""
+    arity = np.array(ARITY)  # (I,)
+    seen = np.zeros(len(p))
+    seen[0] = 1
+    for node in range(len(p) // 2):
+        for side in (0, 1):
+            seen[2 * node + 1 + side] = seen[node] * p[node, arity > side].sum()
+    return seen
+
+
+def heap(program, node=0):
+    """Return the instruction in each node that a program passes, by its place in heap order."""
+    found = {node: program.op}
+    for side, argument in enumerate(program.arguments):
+        found |= heap(argument, 2 * node + 1 + side)
+    return found
+
+
+def draw_tree(ax, p, program):
+    """Draw the tree, each pie as large as a visit is probable; black: the best program so far."""
+    seen, ours = visits(p), heap(program)
+    levels = config.levels
+    where = [
+        ((k + 0.5) * 2.0 ** (levels - level), -level * 5.6)
+        for level in range(levels)
+        for k in range(2**level)
+    ]
+    for node in np.flatnonzero((seen > 0.01) | [n in ours for n in range(len(p))]):
+        edge, width = (BLACK, 1.3) if node in ours else ("#BBBBBB", 0.6)
+        if node:
+            ax.plot(*zip(where[(node - 1) // 2], where[node]), color=edge, lw=width, zorder=1)
+        radius = (0.5 + 1.3 * seen[node] ** 0.5) * (0.55 if node >= len(p) // 2 else 1)
+        angle = 90.0
+        for name, color in INK.items():
+            turn = 360 * p[node, NAMES.index(name)]
+            pie = Wedge(where[node], radius, angle - turn, angle, color=color, lw=0, zorder=2)
+            ax.add_patch(pie)
+            angle -= turn
+        ring = plt.Circle(where[node], radius, fill=False, ec=edge, lw=width, zorder=3)
+        ax.add_patch(ring)
+    ax.set(xlim=(-1, 65), ylim=(-30, 2.4), aspect="equal")
+    ax.axis("off")
+
+
+def draw_moments(seed):
+    """Draw the prototype tree of a search for the quartic at four moments."""
+    rng = streams(seed)[2]
+    pipe = Watched(config, quartic_task(), config.quartic_evaluations, rng).search(lambda *_: None)
+    last = len(pipe.film) - 1
+    figure, axes = plt.subplots(2, 2, figsize=(9, 5.4))
+    for ax, part in zip(axes.flat, (0, 1 / 3, 2 / 3, 1)):
+        programs, p, program, likely = pipe.film[round(part * last)]
+        draw_tree(ax, p, program)
+        words = f"{programs:,} programs; writes its best one\nwith probability {np.exp(likely):.1g}"
+        ax.set_title(words, fontsize=10, weight="normal", pad=3)
+    for k, (name, color) in enumerate(INK.items()):
+        ink = "#777777" if name == "x" else color
+        spot = {"color": ink, "weight": "bold", "fontsize": 13, "ha": "center"}
+        axes.flat[0].text(0.5 + 4.2 * k, -1.2, name, **spot)
+    title = "Lock on, then mutate: the prototype tree at four moments"
+    title += ", until it writes the quartic" * pipe.exact
+    figure.suptitle(title, weight="bold", x=0.01, ha="left")
+    figure.savefig(flags.out / "viz" / "tree.png")
+
+
+runs, studies = records("results.json", "gp_lead"), records("study.json", "spread_ratio")
+draw_moments(median_seed(runs, "quartic.evaluations"))
+draw_errors(runs, studies)
+draw_paper(median_seed(runs, "gp_lead"))
