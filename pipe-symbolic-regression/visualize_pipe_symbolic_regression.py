@@ -82,8 +82,8 @@ def draw_paper(seed):
     found = {"genetic programming": (bred, gp_error, ORANGE), "PIPE": (pipe.best, pipe.error, BLUE)}
     for k, (name, (program, error, color)) in enumerate(found.items()):
         says = answer(program, x)  # (X,)
-        axes[0].plot(x, says, color=color, lw=2.2)
-        axes[1].plot(x, says - paper_function(x), color=color)
+        axes[0].plot(x, says, color=color, lw=2.4 if name == "PIPE" else 1.2)
+        axes[1].plot(x, says - paper_function(x), color=color, lw=1.6 if name == "PIPE" else 1)
         words = f"{name}: {error:.2f}, {sum(program.count)} nodes"
         axes[0].text(9.9, -0.52 - 0.17 * (1 - k), words, color=color, ha="right", weight="bold")
     axes[0].text(9.9, -0.35, "sum of absolute errors at the 101 points", ha="right")
@@ -91,7 +91,6 @@ def draw_paper(seed):
     axes[0].set(ylabel="f(x)", ylim=(-0.95, 0.95))
     axes[1].axhline(0, color=GREY, lw=0.8, zorder=0)
     axes[1].set(xlabel="x", ylabel="written − wanted", xlim=(0, 10))
-    axes[1].set_ylim(-0.3, 0.3)
     better = "PIPE follows the curve more closely" if pipe.error < gp_error else "The two fits"
     axes[0].set_title(f"{better}: a run of median lead (seed {seed})")
     figure.savefig(flags.out / "viz" / "paper.png")
@@ -112,6 +111,7 @@ def draw_errors(runs, studies):
         "genetic\nprogramming,\nstudy": (pooled(studies, "gp.errors"), ORANGE),
         "with the 6 levels\nof PIPE's trees": (pooled(studies, "gp_shallow.errors"), RED),
     }
+    rows = {name: row for name, row in rows.items() if row[0]}
     rng = np.random.default_rng(0)
     figure, ax = plt.subplots(figsize=(8.5, 4.8))
     for k, (errors, color) in enumerate(rows.values()):
@@ -125,8 +125,8 @@ def draw_errors(runs, studies):
     ax.axvline(constant, color=GREY, lw=1, ls=":")
     ax.text(constant, 0.55, "the best constant", ha="center", va="bottom", color="#666666")
     ax.set_yticks([-k for k in range(len(rows))], rows)
-    ax.set(xscale="log", xlim=(1.4, 23), ylim=(0.5 - len(rows), 0.5))
-    ax.set_xticks([1.5, 2, 3, 5, 10, 20], ["1.5", "2", "3", "5", "10", "20"])
+    ax.set(xscale="log", xlim=(0.6, 23), ylim=(0.5 - len(rows), 0.5))
+    ax.set_xticks([1, 2, 3, 5, 10, 20], ["1", "2", "3", "5", "10", "20"])
     ax.minorticks_off()
     ax.set_xlabel("sum of absolute errors at the 101 points, after 100,000 programs")
     ax.set_title(ERRORS_TITLE, pad=24)
@@ -135,7 +135,7 @@ def draw_errors(runs, studies):
 
 def pooled(studies, name):
     """Return the lists of a metric of all recorded seeds as one."""
-    return sum((one[name] for one in studies.values()), []) or [3.0, 4.0, 6.0]
+    return sum((one[name] for one in studies.values()), [])
 
 
 ERRORS_TITLE = "PIPE is better and steadier than genetic programming"
