@@ -2,26 +2,16 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=1.26", "matplotlib", "pillow"]
 # ///
-"""The animation of the two write rules: the same pairs stream into an additive memory and into a
-delta memory."""
+"""The animation of the two write rules: the same pairs stream into a sum and a delta memory."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
+from linear_transformers_fwp import MEMORIES, QUICK, Config, Sequences, changing, train
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
-
-from linear_transformers_fwp import (
-    QUICK,
-    Config,
-    Method,
-    feature_map,
-    program,
-    sigmoid,
-    sum_normalised,
-    train,
-)
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
 plt.switch_backend("Agg")
@@ -42,174 +32,124 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-KEYS, PAIRS = 8, 8 if flags.quick else 26
+KEYS = 8
 NAMES = "ABCDEFGH"
 HEAT, COLD = plt.get_cmap("Blues"), plt.get_cmap("RdBu_r")
 
 
 def stream(rng):
-    """Every key once, then random keys again with values that differ from their last one: keys,
-    values (PAIRS,)."""
-    keys = np.concatenate([rng.permutation(KEYS), rng.integers(KEYS, size=PAIRS - KEYS)])
+    """Draw keys and values (T,): each key once, some again, each once more with its own number.
+
+    No key is told what it has, and none its own number before the last round.
+    """
+    again = 2 if flags.quick else 10
+    keys = [rng.permutation(KEYS), rng.integers(KEYS, size=again), rng.permutation(KEYS)]
+    keys = np.concatenate(keys)
     values, now = [], {}
-    for key in keys.tolist():
-        value = int(rng.choice([n for n in range(KEYS) if n != now.get(key)]))
-        now[key] = value
-        values.append(value)
+    for t, key in enumerate(keys.tolist()):
+        free = [n for n in range(KEYS) if n not in (key, now.get(key))]
+        now[key] = key if t >= KEYS + again else int(rng.choice(free))
+        values.append(now[key])
     return keys, np.array(values)
 
 
-def life(memory, keys, values):
-    """After each pair: the memory matrix W, and what it answers for every key (KEYS, KEYS)."""
-    E, Wk, Wq, wb = (w[0].astype(float) for w in memory.weights)
-    k, q = (feature_map("dpfp1", E @ W)[0] for W in (Wk, Wq))
-    delta, states = memory.method.rule == "delta", []
-    if delta:
-        k, q = sum_normalised(k)[0], sum_normalised(q)[0]
-    total = np.cumsum(k[keys], 0)
-
-    def watch(t, W):
-        answers = q @ W.T
-        states.append(
-            (W.copy(), answers if delta else answers / np.maximum(q @ total[t], 1e-20)[:, None])
-        )
-
-    program(
-        k[keys],
-        np.eye(KEYS)[values],
-        q[keys],
-        sigmoid(E @ wb[:-1] + wb[-1])[keys] if delta else None,
-        watch=watch,
-    )
+def life(rule, config, keys, values):
+    """Train a memory; after each pair, its matrix W (N, D) and its answers to all keys (N, N)."""
+    streams = [np.random.default_rng(s) for s in np.random.SeedSequence(flags.seed).spawn(3)]
+    memory = MEMORIES[rule](config, None)
+    weights, _ = train(memory, changing, KEYS, config, streams, lambda *_: None)
+    all_keys, states, W = np.arange(KEYS), [], 0.0
+    for t, (key, value) in enumerate(zip(keys, values, strict=True)):
+        told = np.tile(keys[: t + 1], (KEYS, 1)), np.tile(values[: t + 1], (KEYS, 1))
+        answers = memory.forward(weights, Sequences(*told, all_keys, all_keys))[0]
+        p, beta = memory.pk[0, key], memory.strength[0, key]  # (D,), (1,)
+        target = np.eye(KEYS)[value]
+        W = W + np.outer(target if rule == "sum" else beta * (target - W @ p if t else target), p)
+        states.append((W, answers))
     return states
 
 
+def draw_memory(figure, left, states, t, title, color, last, key):
+    """Draw a memory's matrix and answers, and a frame around the value each key was told last."""
+    W, answers = states[t]
+    figure.text(left, 0.85, title, fontsize=11, color=color, weight="bold")
+    ax = figure.add_axes((left, 0.63, 0.36, 0.19))
+    top = max(np.abs(states[-1][0]).max(), 1e-9)
+    ax.imshow(W, cmap=COLD, vmin=-top, vmax=top, aspect="auto")
+    ax.set(xticks=[], yticks=[], ylabel="W")
+    ax = figure.add_axes((left, 0.175, 0.36, 0.4))
+    ax.imshow(answers.T, cmap=HEAT, vmin=0, vmax=1, aspect="auto")
+    right = 0
+    for asked, value in last.items():
+        hit = answers[asked, value] > np.delete(answers[asked], value).max() + 1e-3  # no tie
+        right += hit
+        ink = {"fill": False, "lw": 2, "ec": GREEN if hit else RED}
+        ax.add_patch(plt.Rectangle((asked - 0.46, value - 0.44), 0.92, 0.88, **ink))
+    now = plt.Rectangle((key - 0.5, -0.5), 1, KEYS, fc="none", ec=ORANGE, lw=1.5, ls=":")
+    ax.add_patch(now)
+    ax.set_xticks(range(KEYS), list(NAMES))
+    ax.set_yticks(range(KEYS), [str(n + 1) for n in range(KEYS)])
+    ax.tick_params(length=0)
+    ax.set_ylabel("answer")
+    for side in ax.spines.values():
+        side.set(visible=True, color="#CCCCCC")
+    said = f"{right} of {len(last)} keys right"
+    ink = GREEN if right == len(last) else RED
+    figure.text(left + 0.36, 0.595, said, ha="right", weight="bold", color=ink)
+
+
 def draw(figure, t, keys, values, lives, caption):
-    """One frame: pairs 0 .. t have been written."""
+    """Draw one frame: the pairs 0 to t have been written."""
     figure.clear()
-    last = {int(key): int(value) for key, value in zip(keys[: t + 1], values[: t + 1], strict=True)}
-    figure.text(
-        0.02,
-        0.945,
-        "Two memories are told the same; one of them can change its mind",
-        fontsize=13.5,
-        weight="bold",
-        va="center",
-    )
-    figure.text(0.02, 0.035, caption, fontsize=11, va="center", color="#333333")
+    last = {int(k): int(v) for k, v in zip(keys[: t + 1], values[: t + 1], strict=True)}
+    title = "The delta rule overwrites, the sum blurs"
+    figure.text(0.02, 0.945, title, fontsize=14, weight="bold", va="center")
+    figure.text(0.02, 0.045, caption, fontsize=11, va="center", color="#333333")
     figure.text(0.065, 0.85, "pairs", fontsize=11, ha="center", color="#555555")
-    for age in range(10):
-        if t - age < 0:
-            break
-        old = age > 0 and int(keys[t - age]) in set(keys[t - age + 1 : t + 1].tolist())
-        figure.text(
-            0.065,
-            0.775 - 0.067 * age,
-            f"{NAMES[keys[t - age]]} = {values[t - age] + 1}",
-            ha="center",
-            fontsize=16 if age == 0 else 12,
-            weight="bold" if age == 0 else "normal",
-            color=ORANGE if age == 0 else "#BBBBBB" if old else "#444444",
-        )
-    rules = ("add:  W + v φ(k)", "delta rule:  W + β (v - Wφ(k)) φ(k)")
-    for column, (states, words, color) in enumerate(zip(lives, rules, (RED, BLUE), strict=True)):
-        left = 0.17 + 0.42 * column
-        W, answers = states[t]
-        figure.text(left, 0.85, words, fontsize=11.5, color=color, weight="bold")
-        ax = figure.add_axes((left, 0.63, 0.36, 0.19))
-        top = max(abs(states[-1][0]).max(), 1e-9)
-        ax.imshow(W, cmap=COLD, vmin=-top, vmax=top, aspect="auto")
-        ax.set(xticks=[], yticks=[])
-        ax.set_ylabel("memory", fontsize=9.5)
-        ax = figure.add_axes((left, 0.155, 0.36, 0.42))
-        ax.imshow(answers.T, cmap=HEAT, vmin=0, vmax=1, aspect="auto")
-        right = 0
-        for key, value in last.items():
-            hit = answers[key].argmax() == value
-            right += hit
-            ax.add_patch(
-                plt.Rectangle(
-                    (key - 0.46, value - 0.44),
-                    0.92,
-                    0.88,
-                    fill=False,
-                    lw=2.2,
-                    ec=GREEN if hit else RED,
-                )
-            )
-        ax.add_patch(
-            plt.Rectangle((keys[t] - 0.5, -0.5), 1, KEYS, fc="none", ec=ORANGE, lw=1.5, ls=":")
-        )
-        ax.set_xticks(range(KEYS), list(NAMES), fontsize=9)
-        ax.set_yticks(range(KEYS), [str(n + 1) for n in range(KEYS)], fontsize=9)
-        ax.tick_params(length=0)
-        ax.set_ylabel("answer", fontsize=9.5)
-        for side in ax.spines.values():
-            side.set_visible(True)
-            side.set_color("#CCCCCC")
-        figure.text(
-            left + 0.36,
-            0.595,
-            f"{right} of {len(last)} keys right",
-            fontsize=10.5,
-            ha="right",
-            weight="bold",
-            color=GREEN if right == len(last) else RED,
-        )
+    for age in range(min(10, t + 1)):
+        pair = f"{NAMES[keys[t - age]]} = {values[t - age] + 1}"
+        stale = int(keys[t - age]) in keys[t - age + 1 : t + 1].tolist()
+        ink = {"fontsize": 12, "color": "#BBBBBB" if stale else "#444444"}
+        if age == 0:
+            ink = {"fontsize": 16, "color": ORANGE, "weight": "bold"}
+        figure.text(0.065, 0.775 - 0.065 * age, pair, ha="center", **ink)
+    titles = ("sum:  W + v φ(k)ᵀ", "delta rule:  W + β (v − W φ(k)) φ(k)ᵀ")
+    for left, states, words, color in zip((0.17, 0.6), lives, titles, (RED, BLUE), strict=True):
+        draw_memory(figure, left, states, t, words, color, last, int(keys[t]))
 
 
-def captions(t):
-    """What happens at pair t, and for how many milliseconds it shows."""
-    if t == PAIRS - 1:
-        return (
-            "Asked for every key: sums blur wherever a value has changed, "
-            "the delta rule knows the last one",
-            2000,
+def caption_of(t, length):
+    """Return what happens at pair t, and for how many milliseconds it shows."""
+    if t == length - 1:
+        words = (
+            "Each key was told its own number last: the delta rule shows a diagonal, the sum a blur"
         )
+        return words, 2000
     if t < KEYS:
-        return (
-            "Each key for the first time: both memories store it. A frame marks the right answer",
-            300,
-        )
-    return (
-        "Keys come again with new values: adding keeps the old ones too, "
-        "the delta rule removes them first",
-        330,
-    )
+        return "Each key for the first time: both memories store it. Columns probe every key", 300
+    return "Keys come again: the sum keeps old values too, the delta rule removes them first", 320
 
 
-config = Config(**(QUICK if flags.quick else {}))
-lives, (keys, values) = [], stream(np.random.default_rng(flags.seed))
-for rule in ("sum", "delta"):
-    lives.append(life(train(config, flags.seed, 2, Method("dpfp1", rule), KEYS), keys, values))
+short = QUICK if flags.quick else {"steps": 300}
+config = replace(Config(**short), d_key=16, learning_rates=(0.02,))
+keys, values = stream(np.random.default_rng(flags.seed))
+lives = [life(rule, config, keys, values) for rule in ("sum", "delta")]
 figure = plt.figure(figsize=(8, 4.5), layout="none")
 images, milliseconds = [], []
-for t in range(PAIRS):
-    words, duration = captions(t)
+for t in range(len(keys)):
+    words, duration = caption_of(t, len(keys))
     draw(figure, t, keys, values, lives, words)
     figure.canvas.draw()
     images.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()))
     milliseconds.append(duration)
-palette = Image.fromarray(np.concatenate([np.asarray(image) for image in images[::4]])).quantize(
-    128
-)
-colors = np.array(palette.getpalette()).reshape(
-    -1, 3
-)  # one palette for all frames, so that nothing flickers
+sample = Image.fromarray(np.concatenate([np.asarray(image) for image in images[::4]]))
+palette = sample.quantize(128)  # one palette for all frames, so that nothing flickers
+colors = np.array(palette.getpalette()).reshape(-1, 3)
 colors[colors.min(1) > 248] = 255
 palette.putpalette(colors.ravel().tolist())
 images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
 path = flags.out / "linear_transformers_fwp.gif"
-images[0].save(
-    path,
-    save_all=True,
-    append_images=images[1:],
-    duration=milliseconds,
-    loop=0,
-    optimize=False,
-    disposal=1,
-)
-print(
-    path,
-    f"{len(images)} frames, {sum(milliseconds) / 1000:.1f} s, {path.stat().st_size / 1e6:.2f} MB",
-)
+how = {"loop": 0, "optimize": False, "disposal": 1}
+images[0].save(path, save_all=True, append_images=images[1:], duration=milliseconds, **how)
+size = path.stat().st_size / 1e6
+print(path, f"{len(images)} frames, {sum(milliseconds) / 1000:.1f} s, {size:.2f} MB")

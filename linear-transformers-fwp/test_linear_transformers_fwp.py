@@ -1,201 +1,189 @@
-"""Tests of linear_transformers_fwp: slow memories written pair by pair, gradients, the tasks,
-training, bookkeeping."""
+"""Tests of linear_transformers_fwp: memories written pair by pair, gradients, tasks, the wiring."""
 
+import itertools
 import math
 from dataclasses import replace
 
+import linear_transformers_fwp as fwp
+import study_linear_transformers_fwp as study
+from linear_transformers_fwp import (
+    DPFP_1,
+    LOG_SIZES,
+    LOGS,
+    MEMORIES,
+    QUICK,
+    Config,
+    Delta,
+    Favor,
+    Sequences,
+    Softmax,
+    Sum,
+    changing,
+    compare,
+    dpfp,
+    each,
+    elu_plus_one,
+    favor,
+    identity,
+    initial,
+    judged,
+    points,
+    run,
+    sum_normalised,
+    train,
+    unique,
+)
+from linear_transformers_fwp import test as judge  # by its own name pytest would collect it
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import linear_transformers_fwp as lt
-from linear_transformers_fwp import (
-    QUICK,
-    SIMILAR,
-    STREAM,
-    Config,
-    Method,
-    ablations,
-    attend,
-    attention,
-    capacity,
-    chunked,
-    costs,
-    counting,
-    evaluate,
-    feature_map,
-    features,
-    identity_gap,
-    initial,
-    least_squares_limit,
-    loss_and_gradient,
-    program,
-    run,
-    sequences,
-    similar_answer,
-    similar_episodes,
-    similar_keys,
-    stream_loss,
-    stream_scores,
-    stream_weights,
-    streams,
-    study,
-    sum_normalised,
-    train,
-    train_similar,
-    train_stream,
-    unseen,
-)
-
-SUM = [Method(phi) for phi in ("elu", "dpfp1", "dpfp2", "dpfp3", "favor5", "softmax")]
-DELTA = [
-    Method("dpfp1", "delta"),
-    Method("dpfp2", "delta"),
-    Method("elu", "delta"),
-    Method("dpfp1", "delta", beta=1.0),
-    Method("elu", "delta", beta=0.5),
-    Method("dpfp1", "delta", normalised=False),
-    Method("tanh", "delta", normalised=False),
-    Method("identity", "delta", normalised=False),
-    Method("elu", "delta", attention_normaliser=True),
-    Method("dpfp3", "delta", attention_normaliser=True),
-]
-TINY = Config(
-    **(QUICK | {"unique_keys": (4, 24), "changing_keys": (5,), "steps_1": 25, "steps_2": 25})
-)
+DIRECTIONS = np.random.default_rng(9).standard_normal((5, 4))
 
 
-def case(method, seed=0, keys=5, d=4, copies=2, count=6, setting=2):
-    """Random slow weights in 64 bits and a few sequences."""
+def silent(fraction, message):
+    """Show nothing."""
+
+
+class Kept(Favor):
+    """FAVOR+ with five directions that are known."""
+
+    def draw(self, k):
+        return DIRECTIONS
+
+
+def dpfp_of(nu):
+    """Apply DPFP-nu to keys and queries."""
+    return each(lambda x: dpfp(x, nu))
+
+
+CASES = {  # memory, name of its map, how its pairs are written, fixed strength
+    "elu": (lambda: Sum(each(elu_plus_one)), "elu", "sum", None),
+    "dpfp1": (lambda: Sum(dpfp_of(1)), "dpfp1", "sum", None),
+    "dpfp3": (lambda: Sum(dpfp_of(3)), "dpfp3", "sum", None),
+    "favor": (lambda: Sum(Kept(5, None)), "favor", "sum", None),
+    "softmax": (lambda: Softmax(each(identity)), "softmax", "sum", None),
+    "delta": (lambda: Delta(dpfp_of(1)), "dpfp1", "delta", None),
+    "delta_dpfp2": (lambda: Delta(dpfp_of(2)), "dpfp2", "delta", None),
+    "delta_elu": (lambda: Delta(each(elu_plus_one)), "elu", "delta", None),
+    "divided": (lambda: study.Divided(dpfp_of(1)), "dpfp1", "divided", None),
+    "fixed": (lambda: study.Fixed(dpfp_of(1), 0.3), "dpfp1", "delta", 0.3),
+    "unnormalised": (lambda: study.Unnormalised(each(identity)), "identity", "bare", None),
+}
+
+
+def slow_weights(rng, size, copies=2, d=4, scale=1.0):
+    """Random slow weights in 64 bits, the write strengths too."""
+    weights = [part.astype(float) for part in initial(rng, size, d, copies)]
+    weights = [part + 0.2 * rng.standard_normal(part.shape) for part in weights]
+    return [scale * weights[0], *weights[1:]]
+
+
+def case(name, seed=0, draw=changing, size=5, count=6):
+    """A memory, slow weights and a few sequences."""
     rng = np.random.default_rng(seed)
-    weights = [
-        w + 0.2 * rng.standard_normal(w.shape) for w in initial(rng, keys, d, copies, np.float64)
-    ]
-    if method.phi != "tanh" and not method.normalised:
-        weights[0] = (
-            0.4 * weights[0]
-        )  # writes along keys that are too long would explode before they can be checked
-    directions = rng.standard_normal((5, d)) if method.phi.startswith("favor") else None
-    return weights, sequences(Config(), rng, setting, keys, count), directions
+    scale = 0.4 if name == "unnormalised" else 1.0  # keys that are too long would explode
+    weights = slow_weights(rng, size, scale=scale)
+    return CASES[name][0](), weights, draw(rng, size, count)
 
 
-# ---- the oracle: one sequence, one pair, one feature at a time -----------------------------------
-def slow_phi(name, x, directions):
+# ---- the oracle: one sequence, one pair, one feature at a time ----
+def slow_phi(name, x):
+    """The features of one vector, one number at a time."""
     x = [float(value) for value in x]
     if name == "identity":
         return x
-    if name == "tanh":
-        return [math.tanh(value) / math.sqrt(len(x)) for value in x]
     if name == "elu":
         return [value + 1 if value > 0 else math.exp(value) for value in x]
-    if name.startswith("dpfp"):
-        r = [max(value, 0.0) for value in x] + [max(-value, 0.0) for value in x]
-        return [
-            r[i] * r[(i + j) % len(r)] for j in range(1, int(name[4:]) + 1) for i in range(len(r))
-        ]
-    x = [value / len(x) ** 0.25 for value in x]
-    half = sum(value * value for value in x) / 2
-    dots = [sum(a * b for a, b in zip(row, x, strict=True)) for row in directions]
-    return [
-        math.exp(sign * dot - half) / math.sqrt(2 * len(dots)) for sign in (1, -1) for dot in dots
-    ]
+    if name == "favor":
+        x = [value / len(x) ** 0.25 for value in x]
+        half = sum(value * value for value in x) / 2
+        dots = [sum(a * b for a, b in zip(row, x)) for row in DIRECTIONS]
+        return [math.exp(sign * dot - half) / math.sqrt(10) for sign in (1, -1) for dot in dots]
+    r = [max(value, 0.0) for value in x] + [max(-value, 0.0) for value in x]
+    return [r[i] * r[(i + j) % len(r)] for j in range(1, int(name[4:]) + 1) for i in range(len(r))]
 
 
-def slow_answer(method, weights, keys, values, query, directions):
-    """The memory matrix, written pair by pair, then asked; softmax as attention over the pairs."""
-    E, Wk, Wq, wb = weights
-    k, q = [E[key] @ Wk for key in keys], E[query] @ Wq
-    size = len(E)
-    if method.phi == "softmax":
-        scores = [math.exp(float(key @ q) / math.sqrt(len(q))) for key in k]
-        return [
-            sum(s for s, v in zip(scores, values, strict=True) if v == n) / sum(scores)
-            for n in range(size)
-        ]
-    pk, pq = (
-        [np.array(slow_phi(method.phi, key, directions)) for key in k],
-        slow_phi(method.phi, q, directions),
-    )
-    pq = np.array(pq)
-    if method.rule == "delta" and method.normalised:
-        pk, pq = [p / p.sum() for p in pk], pq / pq.sum()
-    W, z = np.zeros((size, len(pq))), np.zeros(len(pq))
-    for p, key, value in zip(pk, keys, values, strict=True):
-        beta = (
-            1 / (1 + math.exp(-(E[key] @ wb[:-1] + wb[-1]))) if method.beta is None else method.beta
-        )
-        for n in range(size):
+def slow_answer(phi, rule, fixed, weights, keys, values, query):
+    """Write the memory matrix pair by pair and ask it; softmax as attention over the pairs."""
+    E, W_k, W_q, w, b = weights
+    q = E[query] @ W_q
+    if phi == "softmax":
+        scores = [math.exp(float((E[key] @ W_k) @ q) / math.sqrt(len(q))) for key in keys]
+        shares = [sum(s for s, v in zip(scores, values) if v == n) for n in range(len(E))]
+        return np.array(shares) / sum(scores)
+    pk = [np.array(slow_phi(phi, E[key] @ W_k)) for key in keys]
+    pq = np.array(slow_phi(phi, q))
+    if rule in ("delta", "divided"):
+        pk = [p / p.sum() for p in pk]
+        pq = pq / pq.sum()
+    W, z = np.zeros((len(E), len(pq))), np.zeros(len(pq))
+    for p, key, value in zip(pk, keys, values):
+        beta = 1 / (1 + math.exp(-float((E[key] @ w + b)[0, 0]))) if fixed is None else fixed
+        for n in range(len(E)):
             wanted = float(n == value)
-            W[n] += wanted * p if method.rule == "sum" else beta * (wanted - W[n] @ p) * p
+            W[n] += wanted * p if rule == "sum" else beta * (wanted - W[n] @ p) * p
         z += p
-    scale = max(z @ pq, 1e-20) if method.rule == "sum" or method.attention_normaliser else 1.0
-    return W @ pq / scale
+    return W @ pq / (max(z @ pq, 1e-20) if rule in ("sum", "divided") else 1.0)
 
 
-@pytest.mark.parametrize("method", SUM + DELTA, ids=str)
-@pytest.mark.parametrize("setting", [1, 2])
-def test_the_answers_are_those_of_a_memory_written_pair_by_pair(method, setting):
-    weights, data, directions = case(method, seed=setting, setting=setting)
-    loss, hits, gradient = loss_and_gradient(method, weights, data, directions, backward=False)
-    assert gradient is None and loss.shape == hits.shape == (2, 6)
-    for v in range(2):
-        for b, (keys, values, query, right) in enumerate(zip(*data, strict=True)):
-            y = np.array(
-                slow_answer(method, [w[v] for w in weights], keys, values, query, directions)
-            )
-            assert hits[v, b] == (y.argmax() == right)
-            y[right] -= 1
-            assert loss[v, b] == pytest.approx(y @ y, rel=1e-9, abs=1e-12)
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("draw", [unique, changing])
+def test_the_answers_are_those_of_a_memory_written_pair_by_pair(name, draw):
+    memory, weights, data = case(name, draw=draw)
+    y = memory.forward(weights, data)
+    assert y.shape == (2, 6, 5)
+    for v, (b, (keys, values, query, _)) in itertools.product(
+        range(2), enumerate(zip(*data, strict=True))
+    ):
+        slow = slow_answer(*CASES[name][1:], [part[v] for part in weights], keys, values, query)
+        np.testing.assert_allclose(y[v, b], slow, rtol=1e-9, atol=1e-12)
 
 
-# ---- gradients -----------------------------------------------------------------------------------
-@pytest.mark.parametrize("method", SUM + DELTA, ids=str)
-def test_the_gradient_agrees_with_central_differences(method):
-    weights, data, directions = case(method, seed=3)
-    _, _, gradient = loss_and_gradient(method, weights, data, directions)
+@pytest.mark.parametrize("name", CASES)
+def test_the_gradient_agrees_with_central_differences(name):
+    memory, weights, data = case(name, seed=3)
+    difference, _ = compare(memory, weights, data)
+    gradient = memory.backward(difference * (2 / 6))
 
     def total():
-        return loss_and_gradient(method, weights, data, directions, backward=False)[0].mean(1).sum()
+        return (compare(memory, weights, data)[0] ** 2).sum(2).mean(1).sum()
 
-    for w, g in zip(weights, gradient, strict=True):
-        assert w.shape == g.shape
-        for i in np.ndindex(w.shape):
-            keep = w[i]
-            w[i] = keep + 1e-6
-            up = total()
-            w[i] = keep - 1e-6
-            down = total()
-            w[i] = keep
-            assert abs((up - down) / 2e-6 - g[i]) <= 1e-7 * max(1.0, abs(g[i]))
-    learned = method.rule == "delta" and method.beta is None
-    assert (np.abs(gradient[3]).max() > 1e-6) == learned  # only a learned strength has a gradient
-    assert all(np.abs(g).max() > 1e-6 for g in gradient[:3])
+    for part, slope in zip(weights, gradient, strict=True):
+        assert part.shape == slope.shape
+        for i in np.ndindex(part.shape):
+            kept, ends = part[i], []
+            for step in (1e-6, -1e-6):
+                part[i] = kept + step
+                ends.append(total())
+            part[i] = kept
+            assert abs((ends[0] - ends[1]) / 2e-6 - slope[i]) <= 1e-7 * max(1.0, abs(slope[i]))
+    learned = CASES[name][2] != "sum" and CASES[name][3] is None
+    assert all((np.abs(slope).max() > 1e-6) == learned for slope in gradient[3:])
+    assert all(np.abs(slope).max() > 1e-6 for slope in gradient[:3])
 
 
-@pytest.mark.parametrize("name", ["identity", "tanh", "elu", "dpfp1", "dpfp2", "dpfp3", "favor5"])
+# ---- feature maps ----
+@pytest.mark.parametrize("name", ["identity", "elu", "dpfp1", "dpfp2", "dpfp3", "favor"])
 def test_feature_maps_and_their_backward_passes(name):
+    maps = {"identity": identity, "elu": elu_plus_one, "favor": lambda x: favor(x, DIRECTIONS, 1)}
+    maps |= {f"dpfp{nu}": lambda x, nu=nu: dpfp(x, nu) for nu in (1, 2, 3)}
     rng = np.random.default_rng(1)
-    x, directions = rng.standard_normal((3, 4)), rng.standard_normal((5, 4))
-    phi, back = feature_map(name, x, directions)
-    slow = np.array([slow_phi(name, row, directions) for row in x])
-    np.testing.assert_allclose(
-        phi * (slow.max() / phi.max()), slow, rtol=1e-12
-    )  # FAVOR+ leaves one factor open
-    if not name.startswith("favor"):
-        np.testing.assert_allclose(phi, slow, rtol=1e-12)
-    g = rng.standard_normal(phi.shape)
-    # the factor that FAVOR+ takes out counts as constant
-    fixed = phi.max() / slow.max()
-    numeric = np.empty_like(x)
+    x = rng.standard_normal((3, 4))
+    phi, back = maps[name](x)
+    slow = np.array([slow_phi(name, row) for row in x])
+    factor = phi.max(1, keepdims=True) / slow.max(1, keepdims=True)  # FAVOR+ leaves one open
+    np.testing.assert_allclose(phi, factor * slow, rtol=1e-12)
+    assert name == "favor" or np.allclose(factor, 1)
+    g, numeric = rng.standard_normal(phi.shape), np.empty_like(x)
     for i in np.ndindex(x.shape):
-        near = [x.copy(), x.copy()]
-        near[0][i] += 1e-6
-        near[1][i] -= 1e-6
-        up, down = (
-            fixed * np.array([slow_phi(name, row, directions) for row in part]) for part in near
-        )
-        numeric[i] = (g * (up - down)).sum() / 2e-6
+        ends = []
+        for step in (1e-6, -1e-6):
+            near = x.copy()
+            near[i] += step
+            ends.append((g * factor * [slow_phi(name, row) for row in near]).sum())
+        numeric[i] = (ends[0] - ends[1]) / 2e-6
     np.testing.assert_allclose(back(g), numeric, rtol=1e-6, atol=1e-7)
 
 
@@ -205,849 +193,445 @@ def test_sum_normalised_sums_to_one_and_forgives_nothing_at_all():
     np.testing.assert_allclose(back(np.array([[1.0, 0.0], [0.0, 0.0]]))[0], [3 / 16, -1 / 16])
 
 
-def test_favor_features_estimate_the_softmax_kernel():
+def test_favor_estimates_the_softmax_kernel_and_draws_anew_at_every_call():
     rng = np.random.default_rng(0)
-    q, k = 0.5 * rng.standard_normal((2, 4, 8))
-    directions = rng.standard_normal((200_000, 8))
-    estimate = feature_map("favor", q, directions)[0] @ feature_map("favor", k, directions)[0].T
-    exact = np.exp(q @ k.T / np.sqrt(8))
-    np.testing.assert_allclose(estimate / estimate[0, 0], exact / exact[0, 0], rtol=0.05)
+    k, q = 0.5 * rng.standard_normal((2, 1, 4, 8))
+    (pk, _), (pq, _) = Favor(100_000, rng)(k, q)
+    factor, exact = pq @ pk.swapaxes(1, 2), np.exp(q @ k.swapaxes(1, 2) / math.sqrt(8))
+    shares = [x / x.sum(2, keepdims=True) for x in (factor, exact)]  # what attention makes of it
+    np.testing.assert_allclose(*shares, rtol=0.05)
+    redrawn, once = Favor(6, rng), study.Once(6, rng)
+    for feature_map, same in ((redrawn, False), (once, True)):
+        first, second = (feature_map(k, q)[0][0] for _ in range(2))
+        assert first.shape == (1, 4, 12) and np.array_equal(first, second) == same
 
 
-# ---- the identity --------------------------------------------------------------------------------
-@settings(max_examples=60, deadline=None)
-@given(
-    length=st.integers(1, 30),
-    chunk=st.integers(1, 31),
-    phi=st.sampled_from(["identity", "elu", "dpfp1", "dpfp2"]),
-    delta=st.booleans(),
-    normaliser=st.booleans(),
-    seed=st.integers(0, 10**6),
-)
-def test_fast_weights_attention_and_chunks_agree(length, chunk, phi, delta, normaliser, seed):
-    rng = np.random.default_rng(seed)
-    k, q, v = rng.standard_normal((3, length, 6))
-    k, q = feature_map(phi, k)[0], feature_map(phi, q)[0]
-    normaliser = normaliser and phi != "identity"
-    k = k / np.maximum(np.linalg.norm(k, axis=1, keepdims=True), 1e-9) if delta else k
-    beta = rng.random(length) if delta else None
-    expected = np.zeros((length, 6))
-    W, z = np.zeros((6, k.shape[1])), np.zeros(k.shape[1])
-    for t in range(length):  # the definition
-        for i in range(6):
-            W[i] += (beta[t] * (v[t, i] - W[i] @ k[t]) if delta else v[t, i]) * k[t]
+# ---- one computation, three schedules ----
+def program(k, v, q, beta, normaliser):
+    """The fast weight programmer: a matrix, written pair by pair."""
+    W, z, out = np.zeros((v.shape[1], k.shape[1])), np.zeros(k.shape[1]), []
+    for t in range(len(k)):
+        W += np.outer(v[t] if beta is None else beta[t] * (v[t] - W @ k[t]), k[t])
         z += k[t]
-        expected[t] = W @ q[t] / (max(z @ q[t], 1e-20) if normaliser else 1.0)
-    seen = []
-    out = program(k, v, q, beta, normaliser, watch=lambda t, W: seen.append((t, W.copy())))
-    for got in (
-        out,
-        attention(k, v, q, beta, normaliser),
-        chunked(k, v, q, chunk, beta, normaliser),
-    ):
-        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-10 * np.abs(expected).max())
-    assert [t for t, _ in seen] == list(range(length))
-    np.testing.assert_allclose(seen[-1][1], W, rtol=1e-9, atol=1e-10)
+        out.append(W @ q[t] / (max(z @ q[t], 1e-20) if normaliser else 1))
+    return np.array(out)
 
 
-def test_the_gap_is_rounding_and_a_fault_shows(monkeypatch):
-    config = replace(TINY, identity_length=40, identity_chunk=7)
-    gap = identity_gap(config, np.random.default_rng(0))
-    assert set(gap) == {"sum", "delta"} and all(0 < value < 1e-12 for value in gap.values())
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            lt,
-            "chunked",
-            lambda k, v, q, chunk, beta, n: chunked(k, v, q, chunk, beta, n) * (1 + 1e-6),
-        )
-        assert min(identity_gap(config, np.random.default_rng(0)).values()) > 1e-8
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            lt, "attention", lambda k, v, q, beta, n: attention(k, v, q, beta, n) * np.nan
-        )
-        assert all(
-            np.isnan(value) for value in identity_gap(config, np.random.default_rng(0)).values()
-        )
-    seen = []
-
-    def watch(k, v, q, beta, normaliser):
-        seen.append((k.shape, beta is not None, normaliser))
-        return attention(k, v, q, beta, normaliser)
-
-    monkeypatch.setattr(lt, "attention", watch)
-    identity_gap(config, np.random.default_rng(0))
-    assert (
-        len(seen) == 18
-        and sum(delta for _, delta, _ in seen) == 9
-        and sum(n for *_, n in seen) == 8
-    )
-    assert {shape[1] for shape, *_ in seen} == {16, 32, 64, 96}
+def attention(k, v, q, beta, normaliser):
+    """The same as masked attention over all pairs; the delta rule takes one solve."""
+    scores = np.tril(q @ k.T)
+    if beta is not None:
+        system = np.eye(len(k)) + beta[:, None] * np.tril(k @ k.T, -1)
+        v = np.linalg.solve(system, beta[:, None] * v)
+    total = np.maximum(scores.sum(1, keepdims=True), 1e-20)
+    return scores @ v / (total if normaliser else 1)
 
 
-def test_replacing_works_and_adding_smears():
-    """Two orthonormal keys; the first is written with values 1, then 2: by hand."""
-    k, v = np.eye(2)[[0, 1, 0]], np.array([[1.0], [5.0], [2.0]])
-    np.testing.assert_allclose(program(k, v, k, np.ones(3))[2], [2.0])
-    np.testing.assert_allclose(program(k, v, k)[2], [3.0])
-    np.testing.assert_allclose(program(k, v, k, normaliser=True)[2], [1.5])
-    np.testing.assert_allclose(program(k, v, k, np.array([1.0, 1.0, 0.25]))[2], [1.25])
+def chunked(k, v, q, beta, normaliser, chunk=7):
+    """The same with attention inside chunks and one matrix carried between them."""
+    W, z, out = np.zeros((v.shape[1], k.shape[1])), np.zeros(k.shape[1]), []
+    for start in range(0, len(k), chunk):
+        now = slice(start, start + chunk)
+        ks, vs, qs = k[now], v[now], q[now]
+        scores = np.tril(qs @ ks.T)
+        if beta is not None:
+            system = np.eye(len(ks)) + beta[now, None] * np.tril(ks @ ks.T, -1)
+            vs = np.linalg.solve(system, beta[now, None] * (vs - ks @ W.T))
+        total = np.maximum(scores.sum(1) + qs @ z, 1e-20)[:, None]
+        out.append((scores @ vs + qs @ W.T) / (total if normaliser else 1))
+        W += vs.T @ ks
+        z += ks.sum(0)
+    return np.concatenate(out)
 
 
-# ---- the task ------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", [Sum, Delta, study.Divided])
+@pytest.mark.parametrize("phi", [each(elu_plus_one), dpfp_of(1), dpfp_of(3)])
+def test_fast_weights_masked_attention_and_chunks_are_one_computation(kind, phi):
+    rng = np.random.default_rng(2)
+    size, length = 12, 60
+    weights, memory = slow_weights(rng, size, copies=1), kind(phi)
+    keys, values = rng.integers(size, size=(2, length))
+    queries = rng.integers(size, size=length)
+    memory.forward(weights, Sequences(keys[None], values[None], queries[:1], values[:1]))
+    k, strength = memory.pk[0, keys], memory.strength[0, keys, 0]
+    E, _, W_q, _, _ = (part[0] for part in weights)
+    q = memory.features(E[None] @ weights[1], (E @ W_q)[None, queries])[1][0]  # (L, D)
+    how = (None if kind is Sum else strength, kind is not Delta)
+    expected = program(k, np.eye(size)[values], q, *how)
+    for schedule in (attention, chunked):
+        got = schedule(k, np.eye(size)[values], q, *how)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
+    for t in (0, 20, length - 1):  # the memory of the experiment, asked after t + 1 pairs
+        told = keys[None, : t + 1], values[None, : t + 1]
+        y = kind(phi).forward(weights, Sequences(*told, queries[t : t + 1], values[:1]))
+        np.testing.assert_allclose(y[0, 0], expected[t], rtol=1e-9, atol=1e-12)
+
+
+def test_replacing_works_and_adding_blurs():
+    """Orthonormal keys; key 0 is told value 1, then 2; by hand, for three write strengths."""
+    eye, zero = np.eye(4)[None], np.zeros((1, 4, 1))
+    data = Sequences(*np.array([[[0, 1, 0]], [[1, 3, 2]]]), np.array([0]), np.array([2]))
+    for strength, expected in ((1.0, [0, 0, 1, 0]), (0.25, [0, 0.1875, 0.25, 0])):
+        memory = study.Fixed(each(identity), strength)  # unit vectors sum to 1
+        y = memory.forward([eye, eye, eye, zero, zero[:, :1]], data)
+        np.testing.assert_allclose(y[0, 0], expected)
+    y = Sum(each(identity)).forward([eye, eye, eye, zero, zero[:, :1]], data)
+    np.testing.assert_allclose(y[0, 0], [0, 0.5, 0.5, 0])
+
+
+@pytest.mark.parametrize(("phi", "room"), [(each(elu_plus_one), 2), (DPFP_1, 4)])
+def test_no_memory_beats_the_bound_of_its_features(phi, room):
+    """Asked for every key in turn, at least 1 - features / keys is lost, with any slow weights."""
+    rng = np.random.default_rng(4)
+    for size in (5, 12, 24):
+        order = np.tile(rng.permutation(size), (size, 1))
+        values = np.tile(np.arange(size), (size, 1))
+        weights = slow_weights(rng, size, d=2)
+        data = Sequences(order, values, order[0], np.arange(size))
+        difference, _ = compare(Sum(phi), weights, data)
+        assert ((difference**2).sum(2).mean(1) >= 1 - room / size - 1e-9).all()
+
+
+# ---- the task ----
 @settings(max_examples=60, deadline=None)
 @given(
-    setting=st.sampled_from([1, 2]),
-    keys=st.integers(2, 12),
+    draw=st.sampled_from([unique, changing, judged]),
+    size=st.integers(2, 12),
     count=st.integers(1, 8),
-    repeats=st.integers(1, 3),
-    query=st.sampled_from(["pair", "key"]),
     seed=st.integers(0, 10**6),
 )
-def test_the_last_value_of_a_key_that_occurred_is_right(setting, keys, count, repeats, query, seed):
-    config = Config(repeats=repeats, query=query)
-    k, v, asked, right = sequences(config, np.random.default_rng(seed), setting, keys, count)
-    assert k.shape == v.shape == (count, keys if setting == 1 else repeats * keys)
-    for row, values, key, value in zip(k, v, asked, right, strict=True):
-        assert (
-            dict(zip(row.tolist(), values.tolist(), strict=True))[int(key)] == value
-        )  # a dict keeps the last
-        assert 0 <= values.min() and values.max() < keys and row.min() >= 0 and row.max() < keys
-        if setting == 1:
-            assert sorted(row) == sorted(values) == list(range(keys))
+def test_the_last_value_of_a_key_that_occurred_is_right(draw, size, count, seed):
+    data = draw(np.random.default_rng(seed), size, count)
+    pairs = 2 * size if draw is changing else size
+    assert data.keys.shape == data.values.shape == (count, pairs)
+    for keys, values, query, target in zip(*data, strict=True):
+        assert dict(zip(keys.tolist(), values.tolist()))[int(query)] == target  # keeps the last
+        assert {*keys, *values} <= set(range(size))
+        if draw is unique:
+            assert sorted(keys) == sorted(values) == list(range(size))
 
 
-def test_pairs_and_keys_are_asked_as_the_setting_says():
-    """With two keys and four pairs, a pair picks the frequent key more often; a key that occurred
-    is picked evenly."""
+def test_pairs_are_asked_in_training_and_keys_where_the_authors_judge():
+    """With two keys, a pair picks the frequent key more often; a key is picked evenly."""
     rng = np.random.default_rng(0)
-    shares = {}
-    for query in ("pair", "key"):
-        k, v, asked, _ = sequences(Config(query=query), rng, 2, 2, 20_000)
-        ones = k.sum(1) == 1  # key 1 occurs once among four
-        shares[query] = asked[ones].mean()
-        assert abs(v.mean() - 0.5) < 0.02 and abs(k.mean() - 0.5) < 0.02
-        assert not np.array_equal(k, v)
-    assert shares["pair"] == pytest.approx(0.25, abs=0.02) and shares["key"] == pytest.approx(
-        0.5, abs=0.02
-    )
-    k, v, asked, _ = sequences(Config(), rng, 1, 4, 4000)
-    for drawn in (k[:, 0], v[:, 0], asked):
-        np.testing.assert_allclose(np.bincount(drawn, minlength=4) / 4000, 0.25, atol=0.04)
-    assert (k != v).any()
+    data = changing(rng, 2, 20_000)
+    lone = data.keys.sum(1) == 1  # key 1 is one of four pairs
+    assert data.query[lone].mean() == pytest.approx(0.25, abs=0.02)
+    assert (data.query == data.keys[:, -1]).mean() < 0.75  # not just the last pair
+    data = judged(rng, 3, 20_000)
+    both = (data.keys == 1).sum(1) == 2  # key 1 twice, another one once
+    assert (data.query[both] == 1).mean() == pytest.approx(0.5, abs=0.02)
 
 
-@settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10**6), phi=st.sampled_from(["elu", "dpfp1"]), keys=st.integers(5, 24))
-def test_no_memory_beats_the_bound_of_its_features(seed, phi, keys):
-    """Setting 1, asked for every key in turn: at least 1 - features / keys is lost, with any slow
-    weights."""
-    rng = np.random.default_rng(seed)
-    weights = initial(rng, keys, 2, 1, np.float64)
-    order = np.tile(rng.permutation(keys), (keys, 1))
-    data = order, np.tile(np.arange(keys), (keys, 1)), order[0], np.arange(keys)
-    loss, _, _ = loss_and_gradient(Method(phi), weights, data, backward=False)
-    bound = 1 - features(Config(d_key=2), phi) / keys
-    assert loss.mean() >= bound - 1e-9
+@pytest.mark.parametrize("draw", [unique, changing, judged])
+def test_keys_and_values_are_even_and_the_target_cannot_be_read_off_the_last_pair(draw):
+    data = draw(np.random.default_rng(1), 20, 4000)
+    for drawn in (data.keys[:, 0], data.values[:, -1], data.target):
+        np.testing.assert_allclose(np.bincount(drawn, minlength=20) / 4000, 0.05, atol=0.015)
+    assert (data.target == data.values[:, -1]).mean() < 0.15  # 0.05 for chance
+    assert (data.target == data.query).mean() < 0.1
+    assert (data.keys == data.values).mean() < 0.1
 
 
-def test_counting_by_hand():
-    """Key 0 was given 1, 2, 2; then 1 and 2 tie once; then the pairs that are not written yet do
-    not count."""
-    keys, values = (
-        np.array([[0, 0, 0, 3]] * 4),
-        np.array([[1, 2, 2, 1], [1, 2, 3, 1], [1, 2, 2, 1], [1, 2, 2, 1]]),
-    )
-    query, right = np.array([0, 0, 0, 0]), np.array([2, 3, 1, 1])
-    assert counting(keys, values, query, right) == pytest.approx((1 + 1 / 3 + 0 + 0) / 4)
-    written = np.array([[True, True, False, True]] * 4)
-    assert counting(keys, values, query, right, written) == pytest.approx((0.5 + 0 + 0.5 + 0.5) / 4)
+# ---- training and evaluation ----
+class Filmed(Sum):
+    """Memories that keep what is done with them; a run makes many, in the order of `films`."""
+
+    films = []
+
+    def __init__(self, phi):
+        super().__init__(phi)
+        self.seen, self.slopes = [], []
+        Filmed.films.append(self)
+
+    def forward(self, weights, data):
+        self.seen.append(([part.copy() for part in weights], data))
+        return super().forward(weights, data)
+
+    def backward(self, dy):
+        self.slopes.append(super().backward(dy))
+        return self.slopes[-1]
 
 
-def test_counting_is_what_an_additive_memory_of_orthogonal_keys_does():
-    keys, values, query, right = sequences(Config(), np.random.default_rng(4), 2, 5, 300)
-    sure = []
-    for k, v, asked, answer in zip(keys, values, query, right, strict=True):
-        y = program(np.eye(5)[k], np.eye(5)[v], np.eye(5)[[asked] * 10])[-1]
-        sure.append((y[answer] == y.max()) / (y == y.max()).sum())
-    assert counting(keys, values, query, right) == pytest.approx(np.mean(sure))
+def streams(seed, count=3):
+    """A few random streams."""
+    return [np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(count)]
 
 
-@pytest.mark.parametrize(
-    ("name", "keys", "expected"),
-    [
-        ("elu", 12, 0.0),
-        ("elu", 24, 1 / 3),
-        ("dpfp1", 20, 0.0),
-        ("dpfp1", 64, 0.5),
-        ("favor16", 48, 1 / 3),
-    ],
-)
-def test_the_least_squares_limit_of_random_keys_is_the_share_of_keys_beyond_the_features(
-    name, keys, expected
-):
-    config = replace(Config(), limit_draws=2)
-    assert least_squares_limit(config, 0, name, keys) == pytest.approx(expected, abs=1e-6)
-
-
-# ---- many queries at once ------------------------------------------------------------------------
-def attend_case(rule, seed=0, lead=(2,)):
-    rng = np.random.default_rng(seed)
-    k, q = np.exp(0.5 * rng.standard_normal((2, *lead, 7, 3)))
-    if rule == "delta":
-        k = k / np.linalg.norm(k, axis=-1, keepdims=True)
-    return k, rng.standard_normal((*lead, 7, 4)), q, rng.uniform(0.1, 1, (*lead, 7)), np.tri(7)
-
-
-@pytest.mark.parametrize("rule", ["sum", "attention", "softmax", "delta"])
-def test_attend_asks_a_memory_written_pair_by_pair(rule):
-    k, v, q, beta, seen = attend_case(rule)
-    y, _ = attend(rule, k, v, q, beta, seen)
-    for n in range(2):
-        if rule == "delta":
-            np.testing.assert_allclose(y[n], program(k[n], v[n], q[n], beta[n]), rtol=1e-10)
-        for t in range(7):
-            scores = (
-                np.exp(k[n, : t + 1] @ q[n, t] / np.sqrt(3))
-                if rule == "softmax"
-                else k[n, : t + 1] @ q[n, t]
-            )
-            weights = scores * beta[n, : t + 1]
-            expected = weights @ v[n, : t + 1] / (1 if rule == "sum" else weights.sum())
-            if rule != "delta":
-                np.testing.assert_allclose(y[n, t], expected, rtol=1e-10)
-    one, _ = attend(rule, k, v, q[:, :1], beta, np.ones((1, 7)))  # a query after all pairs
-    late, _ = attend(rule, k, v, np.repeat(q[:, :1], 7, 1), beta, seen)
-    np.testing.assert_allclose(one[:, 0], late[:, -1], rtol=1e-10)
-
-
-@pytest.mark.parametrize("rule", ["sum", "attention", "softmax", "delta"])
-def test_the_gradient_of_attend_agrees_with_central_differences(rule):
-    *inputs, seen = attend_case(rule, 1)
-    g = np.random.default_rng(2).standard_normal((2, 7, 4))
-    for x, slope in zip(inputs, attend(rule, *inputs, seen)[1](g), strict=True):
-        assert x.shape == slope.shape and np.abs(slope).max() > 1e-3
-        for i in np.ndindex(x.shape):
-            keep, ends = x[i], []
-            for step in (1e-6, -1e-6):
-                x[i] = keep + step
-                ends.append((attend(rule, *inputs, seen)[0] * g).sum())
-            x[i] = keep
-            assert abs((ends[0] - ends[1]) / 2e-6 - slope[i]) <= 1e-7 * max(1.0, abs(slope[i]))
-
-
-def test_softmax_attention_is_masked_attention_with_an_exponential_kernel():
-    k, v, q, _, seen = attend_case("softmax", 3, ())
-    expected, _ = attend("softmax", k, v, q, np.ones(7), seen)
-    np.testing.assert_allclose(
-        attention(k, v, q / np.sqrt(3), normaliser=True, kernel=np.exp), expected, rtol=1e-12
-    )
-
-
-# ---- keys that resemble one another --------------------------------------------------------------
-def test_similar_keys_share_a_unit_vector_and_values_have_unit_length_on_average():
-    config = Config()
-    k, v, asked = similar_episodes(config, np.random.default_rng(0), 6, 20_000)
-    common = k.mean((0, 1))
-    assert k.shape == v.shape == (20_000, 6, 8) and np.linalg.norm(common) == pytest.approx(
-        1, abs=0.01
-    )
-    np.testing.assert_allclose(k.std((0, 1)), 0.4 / np.sqrt(8), rtol=0.02)
-    assert (v * v).sum(2).mean() == pytest.approx(1, rel=0.02) and abs(v.mean()) < 0.01
-    np.testing.assert_allclose(np.bincount(asked) / 20_000, 1 / 6, atol=0.015)
-    other = similar_episodes(config, np.random.default_rng(1), 6, 20_000)[0].mean((0, 1))
-    np.testing.assert_allclose(common, other, atol=0.01)
-
-
-@pytest.mark.parametrize("trained", ["matrix", "all"])
-@pytest.mark.parametrize("rule", ["sum", "delta"])
-def test_answers_for_similar_keys_and_their_gradient(trained, rule):
-    config, rng = Config(similar_d=4), np.random.default_rng(5)
-    k, v, asked = similar_episodes(config, rng, 3, 5)
-    weights = [np.eye(4) + 0.2 * rng.standard_normal((4, 4)), 0.5 * rng.standard_normal(5)]
-    y, back = similar_answer(trained, rule, weights, k, v, asked)
-    for n in range(5):
-        keys, beta = k[n] @ weights[0].T, np.ones(3)
-        if trained == "all":
-            keys = keys / np.linalg.norm(keys, axis=1, keepdims=True)
-            beta = 1 / (1 + np.exp(-k[n] @ weights[1][:4] - weights[1][4]))
-        values = v[n] * beta[:, None] if rule == "sum" else v[n]
-        expected = program(keys, values, keys[[asked[n]] * 3], beta if rule == "delta" else None)[
-            -1
-        ]
-        np.testing.assert_allclose(y[n], expected, rtol=1e-10)
-    g = rng.standard_normal(y.shape)
-    for w, slope in zip(weights, back(g), strict=True):
-        for i in np.ndindex(w.shape):
-            keep, ends = w[i], []
-            for step in (1e-6, -1e-6):
-                w[i] = keep + step
-                ends.append((similar_answer(trained, rule, weights, k, v, asked)[0] * g).sum())
-            w[i] = keep
-            assert abs((ends[0] - ends[1]) / 2e-6 - slope[i]) <= 1e-7 * max(1.0, abs(slope[i]))
-    assert (np.abs(back(g)[1]).max() > 1e-6) == (trained == "all")
-
-
-def test_training_on_similar_keys_is_clipped_gradient_descent_on_the_same_episodes(monkeypatch):
-    config, seen = replace(Config(), similar_steps=3, batch=4, similar_clip=0.05), []
-    monkeypatch.setattr(
-        lt, "similar_episodes", lambda *a: seen.append(similar_episodes(*a)) or seen[-1]
-    )
-    after = {name: train_similar(config, 1, *how) for name, how in SIMILAR.items()}
-    assert len(seen) == 9 and all(k.shape == (4, 5, 8) for k, *_ in seen)
-    for n in range(3):
-        np.testing.assert_array_equal(seen[n][0], seen[n + 3][0])
-        np.testing.assert_array_equal(seen[n][1], seen[n + 6][1])
-    assert not np.array_equal(seen[0][0], seen[1][0])
-    start = np.random.default_rng(np.random.SeedSequence([1, 4]).spawn(2)[0])
-    weights = [np.eye(8) + 0.05 * start.standard_normal((8, 8)), np.zeros(9)]
-    for k, v, asked in seen[6:]:
-        y, back = similar_answer("all", "delta", weights, k, v, asked)
-        gradient = back((y - v[np.arange(4), asked]) / 4)
-        norm = np.sqrt((gradient[0] ** 2).sum() + (gradient[1] ** 2).sum())
-        assert norm > config.similar_clip
-        weights = [
-            w - 0.05 * g * config.similar_clip / norm
-            for w, g in zip(weights, gradient, strict=True)
-        ]
-    for got, want in zip(after["delta"], weights, strict=True):
-        np.testing.assert_allclose(got, want, rtol=1e-10)
-    assert not after["sum"][1].any() and after["unit_sum"][1].any()
-
-
-def test_scores_of_similar_keys_against_a_loop():
-    config = replace(TINY, similar_episodes=60, similar_pairs=(1, 5, 12))
-    out = similar_keys(config, 2)
-    assert out["similar_pairs"] == [1, 5, 12] and all(len(values) == 3 for values in out.values())
-    for name in ("sum", "unit_sum", "delta", "untrained_delta", "least_squares"):
-        assert out[f"similar_{name}_cosines"][0] == pytest.approx(
-            1
-        )  # one pair: every answer points the right way
-    assert out["similar_least_squares_cosines"][1] == pytest.approx(1)
-    assert out["similar_least_squares_cosines"][2] < 0.99
-    rng = np.random.default_rng(np.random.SeedSequence([2, 4, 12]))
-    k, v, asked = similar_episodes(config, rng, 12, 60)
-    W = train_similar(config, 2, "matrix", "sum")[0]
-    cosines, errors = {"sum": [], "untrained_delta": [], "least_squares": []}, []
-    for keys, values, n in zip(k, v, asked, strict=True):
-        p = keys @ W.T
-        answers = {
-            "sum": program(p, values, p[[n] * 12])[-1],
-            "untrained_delta": program(p, values, p[[n] * 12], np.ones(12))[-1],
-            "least_squares": keys[n] @ np.linalg.lstsq(keys, values, rcond=None)[0],
-        }
-        for name, y in answers.items():
-            cosines[name].append(y @ values[n] / np.linalg.norm(y) / np.linalg.norm(values[n]))
-        errors.append(((answers["sum"] - values[n]) ** 2).sum())
-    for name, values in cosines.items():
-        assert out[f"similar_{name}_cosines"][2] == pytest.approx(np.mean(values))
-        assert out[f"similar_{name}_spreads"][2] == pytest.approx(
-            np.std(values, ddof=1) / np.sqrt(60)
-        )
-    assert out["similar_sum_errors"][2] == pytest.approx(np.mean(errors))
-    gain = np.subtract(cosines["untrained_delta"], cosines["sum"])
-    assert out["similar_untrained_delta_gains"][2] == pytest.approx(gain.mean())
-    assert out["similar_untrained_delta_gain_spreads"][2] == pytest.approx(
-        gain.std(ddof=1) / np.sqrt(60)
-    )
-
-
-# ---- the stream ----------------------------------------------------------------------------------
-SMALL = replace(Config(), d_key=4, stream_keys=3, stream_length=10)
-
-
-@settings(max_examples=40, deadline=None)
-@given(
-    keys=st.integers(2, 6),
-    pairs=st.integers(2, 12),
-    share=st.sampled_from([0.2, 0.5, 1.0]),
-    seed=st.integers(0, 10**6),
-)
-def test_a_recalled_key_has_the_value_it_had_and_any_other_a_new_one(keys, pairs, share, seed):
-    config = replace(SMALL, stream_keys=keys, stream_length=2 * pairs, stream_recalls=share)
-    tokens, recalled = streams(config, np.random.default_rng(seed), 5)
-    assert tokens.shape == recalled.shape == (5, 2 * pairs) and not recalled[:, 1::2].any()
-    for row, asked in zip(tokens.tolist(), recalled, strict=True):
-        now = {}
-        for t in range(0, 2 * pairs, 2):
-            key, value = row[t : t + 2]
-            assert 0 <= key < keys <= value < 2 * keys
-            assert (key in now and now[key] == value) == asked[t]
-            now[key] = value
-
-
-def test_streams_recall_and_change_as_often_as_they_should():
-    tokens, recalled = streams(Config(), np.random.default_rng(0), 3000)
-    assert recalled[:, ::2][:, -1].mean() == pytest.approx(0.5 * (1 - (15 / 16) ** 31), abs=0.03)
-    for drawn in (tokens[:, 0], tokens[:, 1] - 16, tokens[:, -1] - 16):
-        np.testing.assert_allclose(np.bincount(drawn, minlength=16) / 3000, 1 / 16, atol=0.02)
-
-
-def slow_stream(config, rule, weights, tokens, t):
-    """Logits at place t of one stream, from the tokens up to t alone: one token, one pair at a
-    time."""
-    table, places, *layers, last = weights
-    d, x = (
-        config.d_key,
-        [
-            table[token] + config.stream_places * places[n]
-            for n, token in enumerate(tokens[: t + 1])
-        ],
-    )
-    for inwards, outwards in zip(layers[::2], layers[1::2], strict=True):
-        ks, vs, betas, ys = [], [], [], []
-        for n, now in enumerate(x):
-            before = x[n - 1] if n else np.zeros(d)
-            z = (np.concatenate([now, before]) if config.stream_shift else now) @ inwards
-            k, q, v, beta = z[:d], z[d : 2 * d], z[2 * d : 3 * d], 1 / (1 + np.exp(-z[3 * d]))
-            if rule != "softmax":
-                k, q = np.array(slow_phi("dpfp1", k, None)), np.array(slow_phi("dpfp1", q, None))
-            if rule == "delta":
-                k, q = k / max(k.sum(), 1e-6), q / max(q.sum(), 1e-6)
-            ks, vs, betas = [*ks, k], [*vs, v], [*betas, beta]
-            if rule == "delta":
-                W = np.zeros((d, 2 * d))
-                for key, value, strength in zip(ks, vs, betas, strict=True):
-                    W += strength * np.outer(value - W @ key, key)
-                ys.append(W @ q)
-            else:
-                scores = np.array(
-                    [np.exp(key @ q / np.sqrt(d)) if rule == "softmax" else key @ q for key in ks]
-                )
-                ys.append(scores * betas @ np.array(vs) / max((scores * betas).sum(), 1e-20))
-        x = [now + y @ outwards for now, y in zip(x, ys, strict=True)]
-    return x[t] @ last
-
-
-def stream_case(config, seed=0, count=3, copies=2, layers=2):
-    rng = np.random.default_rng(seed)
-    weights = [
-        w + 0.2 * rng.standard_normal(w.shape)
-        for w in stream_weights(config, rng, layers, copies, np.float64)
-    ]
-    return weights, *streams(config, rng, count)
-
-
-@pytest.mark.parametrize("rule", STREAM.values())
-@pytest.mark.parametrize("shift", [True, False])
-@pytest.mark.parametrize("places", [True, False])
-def test_the_transformer_against_one_that_knows_nothing_but_the_past(rule, shift, places):
-    config = replace(SMALL, stream_shift=shift, stream_places=places)
-    weights, tokens, recalled = stream_case(config)
-    loss, accuracy, gradient = stream_loss(config, rule, weights, tokens, recalled, backward=False)
-    assert gradient is None and loss.shape == accuracy.shape == (2,)
-    for v in range(2):
-        losses, hits = [], []
-        for b, t in zip(*np.nonzero(recalled), strict=True):
-            logits = slow_stream(config, rule, [w[v] for w in weights], tokens[b], t)
-            right = tokens[b, t + 1] - 3
-            losses.append(np.log(np.exp(logits).sum()) - logits[right])
-            hits.append(logits.argmax() == right)
-        assert loss[v] == pytest.approx(np.mean(losses), rel=1e-9) and accuracy[v] == pytest.approx(
-            np.mean(hits)
-        )
-
-
-@pytest.mark.parametrize("rule", STREAM.values())
-def test_a_recall_sees_neither_its_answer_nor_what_follows(rule):
-    """The probabilities of all three answers sum to 1 only if none of them can be seen; later
-    tokens change nothing."""
-    weights, tokens, _ = stream_case(SMALL, 1, 1, 1)
-    asked = np.zeros((1, 10), bool)
-    asked[0, 4] = True
-    chances = []
-    for answer in range(3):
-        tokens[0, 5] = 3 + answer
-        loss = stream_loss(SMALL, rule, weights, tokens, asked, backward=False)[0][0]
-        chances.append(np.exp(-loss))
-        tokens[0, 6:] = tokens[0, 6:][::-1]
-        assert stream_loss(SMALL, rule, weights, tokens, asked, backward=False)[0][
-            0
-        ] == pytest.approx(loss, rel=1e-12)
-    assert sum(chances) == pytest.approx(1, abs=1e-12) and np.ptp(chances) > 1e-4
-    tokens[0, 3] = 3 + (tokens[0, 3] - 2) % 3
-    assert stream_loss(SMALL, rule, weights, tokens, asked, backward=False)[0][0] != pytest.approx(
-        loss, rel=1e-6
-    )
-
-
-@pytest.mark.parametrize("rule", STREAM.values())
-@pytest.mark.parametrize(("shift", "places"), [(True, True), (False, True), (True, False)])
-def test_the_gradient_of_the_transformer_agrees_with_central_differences(rule, shift, places):
-    config = replace(SMALL, stream_shift=shift, stream_places=places)
-    weights, tokens, recalled = stream_case(config, 2)
-    gradient = stream_loss(config, rule, weights, tokens, recalled)[2]
-    assert len(gradient) == len(weights) == 7
-    for n, (w, slope) in enumerate(zip(weights, gradient, strict=True)):
-        assert w.shape == slope.shape and (np.abs(slope).max() > 1e-6) == (n != 1 or places)
-        for i in list(np.ndindex(w.shape))[::2]:
-            keep, ends = w[i], []
-            for step in (1e-5, -1e-5):
-                w[i] = keep + step
-                ends.append(
-                    stream_loss(config, rule, weights, tokens, recalled, backward=False)[0].sum()
-                )
-            w[i] = keep
-            assert abs((ends[0] - ends[1]) / 2e-5 - slope[i]) <= 1e-6 * max(1e-2, abs(slope[i]))
-
-
-def test_all_transformers_are_of_one_size_and_trained_alike(monkeypatch):
-    config = replace(TINY, stream_steps=2, stream_length=8, valid_sequences=20)
-    shapes, seen = [w.shape for w in stream_weights(config, np.random.default_rng(0), 2, 3)], []
-    assert shapes == [
-        (3, 32, 16),
-        (3, 8, 16),
-        (3, 32, 49),
-        (3, 16, 16),
-        (3, 32, 49),
-        (3, 16, 16),
-        (3, 16, 16),
-    ]
-
-    def spy(config, rule, weights, tokens, recalled, backward=True):
-        out = stream_loss(config, rule, weights, tokens, recalled, backward)
-        seen.append((rule, [w.copy() for w in weights], tokens, backward, out))
-        return out
-
-    monkeypatch.setattr(lt, "stream_loss", spy)
-    scores = stream_scores(config, 3, 2)
-    assert [rule for rule, *_ in seen] == ["softmax"] * 4 + ["attention"] * 4 + ["delta"] * 4
-    for n in range(4):  # two updates, validation, test: the same streams for each
-        np.testing.assert_array_equal(seen[n][2], seen[n + 4][2])
-        np.testing.assert_array_equal(seen[n][2], seen[n + 8][2])
-        assert all(not np.array_equal(seen[n][2][:20], seen[m][2][:20]) for m in range(4) if m != n)
-    for first, second in zip(seen[0][1], seen[8][1], strict=True):
-        np.testing.assert_array_equal(first, second)
-    for n, name in enumerate(STREAM):
-        _, weights, tokens, backward, (_, accuracy, _) = seen[4 * n + 3]
-        assert (
-            scores[f"stream_{name}_accuracy"] == accuracy[0] and not backward and len(tokens) == 20
-        )
-        best = int(seen[4 * n + 2][4][0].argmin())
-        for kept, w in zip(weights, seen[4 * n + 2][1], strict=True):
-            np.testing.assert_array_equal(kept[0], w[best])
-    unseen_streams = np.random.default_rng(
-        np.random.SeedSequence([3, 5]).spawn(4)[3]
-    )  # training has the first three
-    tokens, _ = streams(config, unseen_streams, 20)
-    np.testing.assert_array_equal(seen[3][2], tokens)
-    votes = []
-    for row in tokens:
-        before = {}
-        for t in range(0, 8, 2):
-            key, value = row[t : t + 2]
-            told = before.setdefault(key, [])
-            if told and told[-1] == value:
-                most = max(told.count(x) for x in told)
-                best = {x for x in told if told.count(x) == most}
-                votes.append((value in best) / len(best))
-            told.append(value)
-    assert scores["stream_counting_accuracy"] == pytest.approx(np.mean(votes))
-
-
-def test_a_short_stream_is_learned():
-    config = replace(
-        Config(),
-        stream_keys=3,
-        stream_length=12,
-        stream_steps=150,
-        valid_sequences=64,
-        rates=(0.02,),
-        stream_rates=(0.02,),
-    )
-    weights = train_stream(config, 0, "delta", 1)
-    tokens, recalled = streams(config, np.random.default_rng(9), 200)
-    assert stream_loss(config, "delta", weights, tokens, recalled, backward=False)[1][0] > 0.95
-
-
-# ---- training ------------------------------------------------------------------------------------
 def test_initial_weights_are_independent_starts_with_equal_projections():
-    E, Wk, Wq, wb = initial(np.random.default_rng(0), 200, 16, 3)
-    assert (
-        E.shape == (3, 200, 16) and wb.shape == (3, 17) and E.dtype == np.float32 and not wb.any()
-    )
-    np.testing.assert_array_equal(Wk, Wq)
-    assert not np.shares_memory(Wk, Wq)
-    assert E.std() == pytest.approx(1, abs=0.03) and Wk.std() == pytest.approx(0.25, abs=0.03)
-    assert not np.allclose(E[0], E[1]) and not np.allclose(Wk[0], Wk[1])
+    E, W_k, W_q, w, b = initial(np.random.default_rng(0), 200, 16, 3)
+    assert E.shape == (3, 200, 16) and w.shape == (3, 16, 1) and b.shape == (3, 1, 1)
+    assert E.dtype == W_q.dtype == b.dtype == np.float32 and not w.any() and not b.any()
+    np.testing.assert_array_equal(W_k, W_q)
+    assert not np.shares_memory(W_k, W_q)
+    assert E.std() == pytest.approx(1, abs=0.03) and W_k.std() == pytest.approx(0.25, abs=0.03)
+    assert not np.allclose(E[0], E[1]) and not np.allclose(W_k[0], W_k[1])
 
 
-def test_train_is_adam_on_fresh_sequences_with_falling_rates(monkeypatch):
-    config = replace(TINY, steps_2=6, steps_1=6, check_every=6, rates=(0.01, 0.04), stop=0.0)
-    method, drawn = Method("dpfp1", "delta"), []
-    monkeypatch.setattr(lt, "sequences", lambda *a: drawn.append(sequences(*a)) or drawn[-1])
-    log = []
-    memory = train(
-        config,
-        3,
-        2,
-        method,
-        5,
-        lambda step, w, loss: log.append((step, [x.copy() for x in w], loss)),
-    )
-    assert [step for step, *_ in log] == [1, 2, 3, 4, 5, 6] and memory.steps == 6
-    assert len(drawn) == 7 and drawn[-1][0].shape == (config.valid_sequences, 10)
-    assert len({d[0].tobytes() for d in drawn}) == 7
-    start = np.random.default_rng(np.random.SeedSequence([3, 2, 5]).spawn(3)[0])
-    weights = initial(start, 5, config.d_key, 2)
-    m, s = [0.0 * w for w in weights], [0.0 * w for w in weights]
-    for step, (data, (_, seen, loss)) in enumerate(zip(drawn, log, strict=False), 1):
-        expected, _, gradient = loss_and_gradient(method, weights, data)
-        np.testing.assert_allclose(loss, expected, rtol=1e-3, atol=1e-4)
-        for i, g in enumerate(gradient):
-            m[i] = config.beta_1 * m[i] + (1 - config.beta_1) * g
-            s[i] = config.beta_2 * s[i] + (1 - config.beta_2) * g * g
-            mean, square = m[i] / (1 - config.beta_1**step), s[i] / (1 - config.beta_2**step)
-            for copy, rate in enumerate(config.rates):
-                fall = 1.0 if step <= 3 else 2 * (7 - step) / 7
-                weights[i][copy] -= rate * fall * mean[copy] / (np.sqrt(square[copy]) + 1e-8)
-        for got, want in zip(seen, weights, strict=True):
-            np.testing.assert_allclose(got, want, rtol=0, atol=2e-3 if step > 3 else 5e-4)
-    valid = loss_and_gradient(method, log[-1][1], drawn[-1], backward=False)[0].mean(1)
-    np.testing.assert_array_equal(memory.valid, valid)
-    best = int(np.argmin(valid))
-    assert memory.rate == config.rates[best] and all(len(w) == 1 for w in memory.weights)
-    for kept, w in zip(memory.weights, log[-1][1], strict=True):
-        np.testing.assert_array_equal(kept[0], w[best])
+def test_training_is_adam_on_fresh_sequences_with_falling_rates():
+    config = Config(steps=6, d_key=4, learning_rates=(0.01, 0.04), batch_size=3, stop=0.0)
+    config = replace(config, validation=2, check_every=4)
+    memory = Filmed(DPFP_1)
+    chosen, steps = train(memory, changing, 5, config, streams(3), silent)
+    assert steps == 6 and len(memory.slopes) == 6 and len(memory.seen) == 6 + 2
+    start, training, validation = streams(3)  # each draws what it is named for
+    for seen, rng in ((memory.seen[0], training), (memory.seen[6], validation)):
+        np.testing.assert_array_equal(seen[1].keys, changing(rng, 5, 3).keys)
+    weights = [part.astype(float) for part in initial(start, 5, 4, 2)]
+    mean, square = ([0.0 * part for part in weights] for _ in range(2))
+    for step, gradient in enumerate(memory.slopes, 1):
+        for part, seen in zip(weights, memory.seen[step - 1][0]):
+            np.testing.assert_allclose(seen, part, rtol=0, atol=1e-5)
+        for i, slope in enumerate(gradient):
+            mean[i] = 0.9 * mean[i] + 0.1 * slope
+            square[i] = 0.99 * square[i] + 0.01 * slope**2
+            size = np.sqrt(square[i]) + 1e-8
+            correction = math.sqrt(1 - 0.99**step) / (1 - 0.9**step)
+            fall = 1.0 if step <= 3 else 2 * (7 - step) / 7
+            for copy, rate in enumerate(config.learning_rates):
+                weights[i][copy] -= rate * fall * correction * mean[i][copy] / size[copy]
+    final = memory.seen[-1][0]
+    errors = [(compare(memory, final, data)[0] ** 2).sum(2).mean(1) for _, data in memory.seen[6:8]]
+    best = int(np.mean(errors, 0).argmin())
+    for part, kept in zip(final, chosen, strict=True):
+        np.testing.assert_array_equal(part[best : best + 1], kept)
+        assert kept.dtype == np.float32
+
+
+def test_the_copy_with_the_least_validation_error_is_chosen(monkeypatch):
+    errors = np.array([0.3, 0.1, 0.2])
+    monkeypatch.setattr(fwp, "test", lambda *a: (errors, None))
+    config = Config(steps=1, d_key=4, learning_rates=(0.01, 0.02, 0.03))
+    chosen, _ = train(memory := Filmed(DPFP_1), unique, 5, config, streams(1), silent)
+    start, moved = memory.seen[0][0][0][1], chosen[0][0]
+    assert chosen[0].shape == (1, 5, 4) and 0.015 < np.abs(moved - start).max() < 0.025
 
 
 def test_training_stops_when_it_has_learned_and_not_before():
-    config = replace(
-        TINY, steps_1=400, steps_2=400, check_every=25, rates=(0.03,), test_sequences=200
-    )
-    means = []
-    memory = train(
-        config, 0, 2, Method("dpfp1", "delta"), 5, lambda step, w, loss: means.append(loss.mean())
-    )
-    assert memory.steps < 400 and memory.steps % 25 == 0
-    blocks = np.array(means).reshape(-1, 25).mean(1)
-    assert (blocks[:-1] >= config.stop).all() and blocks[-1] < config.stop
-    error, accuracy = evaluate(config, 0, 2, memory)
-    assert error < 0.01 and accuracy == 1.0
-    assert evaluate(config, 0, 2, memory) == (error, accuracy)
-    backwards, hits = evaluate(config, 0, 2, memory, reverse=True)
-    assert backwards > 0.3 and hits < 0.7
-    lone = train(config, 0, 2, Method("dpfp1"), 5)
-    assert lone.steps == 400 and evaluate(config, 0, 2, lone)[1] < 0.8
+    config = Config(steps=400, d_key=16, learning_rates=(0.03,), check_every=20)
+    memory = Filmed(DPFP_1)
+    memory.__class__ = type("FilmedDelta", (Filmed, Delta), {})
+    weights, steps = train(memory, changing, 5, config, streams(0), silent)
+    assert steps < 400 and steps % 20 == 0
+    errors = [(compare(Delta(DPFP_1), *seen)[0] ** 2).sum(2).mean() for seen in memory.seen[:steps]]
+    means = np.mean(np.reshape(errors, (-1, 20)), 1)
+    assert (means[:-1] >= config.stop).all() and means[-1] < config.stop
+    error, right = judge(Delta(DPFP_1), weights, judged, 5, config, np.random.default_rng(1), 8)
+    assert error[0] < 0.01 and right[0] == 1.0
 
 
-def test_evaluate_against_the_oracle_on_sequences_of_its_own(monkeypatch):
-    config = replace(TINY, test_sequences=12)
-    memory = train(config, 1, 2, Method("favor4"), 5)
-    assert memory.directions.shape == (4, 16)
-    drawn = []
-    monkeypatch.setattr(lt, "sequences", lambda *a: drawn.append(sequences(*a)) or drawn[-1])
-    for reverse in (False, True):
-        error, accuracy = evaluate(config, 1, 2, memory, reverse)
-        keys, values, query, right = drawn[-1]
-        losses, hits = [], []
-        for b in range(12):
-            turn = slice(None, None, -1 if reverse else 1)
-            y = np.array(
-                slow_answer(
-                    memory.method,
-                    [w[0] for w in memory.weights],
-                    keys[b][turn],
-                    values[b][turn],
-                    query[b],
-                    memory.directions,
-                )
-            )
-            hits.append(y.argmax() == right[b])
-            y[right[b]] -= 1
-            losses.append(y @ y)
-        assert error == pytest.approx(np.mean(losses), rel=1e-3) and accuracy == np.mean(hits)
-    train(config, 1, 2, Method("elu"), 5)
+def test_the_test_averages_over_batches():
+    memory, weights, _ = case("dpfp1")
+    config = Config(batch_size=4)
+    error, right = judge(memory, weights, judged, 5, config, np.random.default_rng(8), 3)
+    rng = np.random.default_rng(8)
+    errors, hits = [], []
+    for keys, values, query, target in (row for _ in range(3) for row in zip(*judged(rng, 5, 4))):
+        y = slow_answer("dpfp1", "sum", None, [part[1] for part in weights], keys, values, query)
+        hits.append(y.argmax() == target)
+        y[target] -= 1
+        errors.append(y @ y)
+    assert error[1] == pytest.approx(np.mean(errors)) and right[1] == np.mean(hits)
+
+
+def test_an_error_that_is_not_finite_stops_training(monkeypatch):
+    nothing = np.full((2, 3, 5), np.nan), None
+    monkeypatch.setattr(fwp, "compare", lambda *a: nothing)
+    with pytest.raises(FloatingPointError, match="error is nan at step 1"):
+        train(Sum(DPFP_1), unique, 5, Config(), streams(0), silent)
+
+
+# ---- the wiring of both programs ----
+def words(data):
+    """Each sequence as bytes."""
+    rows = zip(*data, strict=True)
+    return [b"".join(np.asarray(part).tobytes() for part in row[:3]) for row in rows]
+
+
+@pytest.fixture
+def filmed(monkeypatch):
+    """Films of all memories that a run makes, in their order."""
+    Filmed.films = []
+    tables = fwp.MEMORIES, study.MAPS, study.FAVORS, study.RULES, study.CONTROLS
+    for table in tables:
+        for row, make in table.items():
+
+            def watched(config, rng, make=make, row=row):
+                memory = make(config, rng)
+                film = Filmed(memory.phi)
+                film.__class__ = type("Watched", (Filmed, type(memory)), {})
+                film.__dict__.update(vars(memory), row=row, rng=rng)
+                return film
+
+            monkeypatch.setitem(table, row, watched)
+    return Filmed.films
+
+
+def test_a_run_tests_on_what_no_memory_saw_and_trains_all_of_them_alike(filmed):
+    config = Config(**QUICK | {"steps": 4, "stop": 0.0, "unique_keys": (60, 120)})
+    metrics = run(config, 1000, silent)
+    jobs = points(config)
+    assert [film.row for film in filmed] == [row for row, *_ in jobs]
+    starts = set()
+    for film, (row, (draw, _), size) in zip(filmed, jobs, strict=True):
+        batches = [data for _, data in film.seen]
+        assert len(film.slopes) == 4 and len(batches) == 4 + 1 + 2  # training, validation, test
+        assert all(len(data.keys) == 32 for data in batches)
+        sequences = [word for data in batches for word in words(data)]
+        assert len(set(sequences)) == len(sequences)
+        assert [len(seen[0][0]) for seen in film.seen] == [2] * 5 + [1] * 2  # then the chosen one
+        pairs = size if draw is unique else 2 * size
+        assert [data.keys.shape[1] for data in batches] == [pairs] * 5 + [size] * 2
+        starts |= {film.seen[0][0][0].tobytes(), *(data.keys[0].tobytes() for data in batches)}
+        starts |= {film.rng.random()}
+        errors = [
+            (compare(MEMORIES_BEFORE[row](config, None), *seen)[0] ** 2).sum(2).mean()
+            for seen in film.seen[5:7]
+            if row != "favor"
+        ]
+        if errors:
+            assert metrics[row][f"error_{size}"] == pytest.approx(np.mean(errors), rel=1e-5)
+    assert len(starts) == len(filmed) * (1 + 7 + 1)  # no two streams start alike
+
+
+MEMORIES_BEFORE = dict(MEMORIES)
+
+
+def test_the_default_run_is_the_papers_experiment():
+    config = Config()
+    assert config.d_key == 64 and config.batch_size == 32
+    unique_sizes, changing_sizes = (60, 120, 180, 240), (20, 60, 100)
+    expected = [(row, unique, size) for row in ("elu", "dpfp1") for size in unique_sizes]
+    expected += [("favor", unique, 60), ("softmax", unique, 240)]
+    expected += [(row, changing, size) for row in ("sum", "delta") for size in changing_sizes]
+    expected += [("softmax_changing", changing, 60)]
+    assert [(row, draw, size) for row, (draw, _), size in points(config)] == expected
     assert all(
-        not np.array_equal(drawn[0][0], d[0][:12]) for d in drawn[2:]
-    )  # unseen by training and validation
-
-
-def test_a_loss_that_is_not_finite_stops_training(monkeypatch):
-    def broken(method, weights, *rest, **more):
-        return np.full((2, 3), np.nan), None, weights
-
-    monkeypatch.setattr(lt, "loss_and_gradient", broken)
-    with pytest.raises(FloatingPointError, match="loss is nan at step 1"):
-        train(TINY, 0, 1, Method("elu"), 4)
-
-
-# ---- the experiment ------------------------------------------------------------------------------
-def test_features_counts_what_a_feature_map_returns():
-    config, x = Config(), np.random.default_rng(0).standard_normal((2, 16))
-    for name in ("identity", "tanh", "elu", "dpfp1", "dpfp2", "dpfp3", "favor7"):
-        assert features(config, name) == feature_map(name, x, np.ones((7, 16)))[0].shape[1]
-    assert features(config, "softmax") == np.inf
-
-
-def test_capacity_on_a_table_worked_by_hand():
-    config = Config(unique_keys=(8, 16, 24, 32, 48, 64))
-    table = {
-        "elu": (0.0, 0.3, 0.5, 0.4, 0.7, 0.8),
-        "dpfp1": (0.02, 0.03, 0.1, 0.2, 0.4, 0.35),
-        "dpfp2": (0, 0, 0, 0, 0.1, 0.11),
-        "dpfp3": (0, 0, 0, 0, 0, 0.05),
-        "softmax": (0, 0, 0, 0, 0, 0.01),
-    }
-    errors = {
-        (name, keys): row[i]
-        for name, row in table.items()
-        for i, keys in enumerate(config.unique_keys)
-    }
-    out = capacity(config, errors)
-    assert [out[f"knee_{name}"] for name in table] == [16, 32, 64, 128, 128]
-    assert [out[f"{a}_{b}"] for b in ("elu", "dpfp1") for a in ("below", "above")] == [
-        0.0,
-        0.4,
-        0.03,
-        0.35,
-    ]
-    assert [
-        out[f"knee_{b}_after_{a}"]
-        for a, b in (("elu", "dpfp1"), ("dpfp1", "dpfp2"), ("dpfp2", "dpfp3"))
-    ] == [16, 32, 64]
-    assert out["softmax_lead"] == pytest.approx(0.04)
-
-
-def test_ablations_change_one_thing_each(monkeypatch):
-    seen = []
-
-    def spy(config, seed, setting, method, keys):
-        seen.append((method, keys, setting))
-        return train(replace(config, steps_2=25), seed, setting, method, keys)
-
-    monkeypatch.setattr(lt, "train", spy)
-    out = ablations(replace(TINY, fixed_beta=0.3), 0)
-    delta = Method("dpfp1", "delta")
-    assert [method for method, *_ in seen] == [
-        Method("dpfp1"),
-        delta,
-        replace(delta, beta=1.0),
-        replace(delta, beta=0.3),
-        replace(delta, attention_normaliser=True),
-    ]
-    assert all((keys, setting) == (5, 2) for _, keys, setting in seen)
-    assert out["unnormalised_start_log10_error"] > 0.3 and 0 < out["delta_strength"] < 1
-    assert out["reversed_accuracy"] < out["delta_accuracy"]
-
-
-def test_costs_grow_as_the_schedules_say():
-    config = replace(TINY, cost_lengths=(32, 64, 256, 512), study_d_key=8)
-    out = costs(config, 0)
-    for name in ("recurrent", "chunked", "masked", "softmax", "delta_recurrent", "delta_chunked"):
-        assert len(out[f"cost_{name}_seconds"]) == len(out[f"cost_{name}_numbers"]) == 4
-        assert min(out[f"cost_{name}_seconds"]) > 0
-        quadratic = name in ("masked", "softmax")
-        assert out[f"cost_{name}_slope"] == pytest.approx(2 if quadratic else 1, abs=0.5)
-        assert (out[f"cost_{name}_numbers"][-1] >= 512**2) == quadratic
-        small, large = out[f"cost_{name}_numbers"][2:]
-        assert out[f"cost_{name}_slope"] == pytest.approx(np.log(large / small) / np.log(2))
-
-
-def test_run_reports_what_the_parts_measured():
-    config = replace(TINY, changing_keys=(3, 5, 10, 14), delta_keys=(4,), ablation_keys=10)
-    out, table = run(config, 2), {}
-    for keys in config.changing_keys:
-        for phi, rule in (
-            ("dpfp1", "sum"),
-            ("dpfp1", "delta"),
-            ("softmax", "sum"),
-            ("dpfp2", "delta"),
-        ):
-            table[phi, rule, keys] = evaluate(
-                config, 2, 2, train(config, 2, 2, Method(phi, rule), keys)
-            )
-            error, accuracy = (
-                out[f"changing_{phi}_{rule}_{keys}_{part}"] for part in ("error", "accuracy")
-            )
-            assert (error, accuracy) == table[phi, rule, keys]
-    memory = train(config, 2, 1, Method("dpfp2"), 24)
-    assert out["unique_dpfp2_24_error"] == evaluate(config, 2, 1, memory)[0]
-    memory = train(config, 2, 1, Method("dpfp1", "delta"), 4)
-    assert out["unique_dpfp1_delta_4_error"] == evaluate(config, 2, 1, memory)[0]
-    delta, added = (
-        [table["dpfp1", rule, keys] for keys in config.changing_keys] for rule in ("delta", "sum")
+        test is (judged if draw is changing else unique) for _, (draw, test), _ in points(config)
     )
-    assert len({accuracy for _, accuracy in delta[:3]}) > 1  # else the least of them says nothing
-    assert out["delta_least_accuracy"] == min(accuracy for _, accuracy in delta[:3])
-    assert out["sum_most_accuracy"] == max(accuracy for _, accuracy in added[:3])
-    errors, hits = (
-        [sign * (d[part] - a[part]) for d, a in zip(delta[2:], added[2:], strict=True)]
-        for part, sign in ((0, -1), (1, 1))
-    )
-    assert errors[0] != errors[1]
-    assert out["delta_least_error_won"] == min(errors) and out["delta_least_accuracy_won"] == min(
-        hits
-    )
-    assert out["delta_accuracy"] == delta[2][1] and out["sum_error"] == added[2][0]
-    for keys in (3, 5, 10):
-        assert out[f"ideal_sum_{keys}_accuracy"] == counting(*unseen(config, 2, 2, keys))
-    lists = similar_keys(config, 2)
-    assert (
-        out["similar_delta_gain"] == lists["similar_delta_gains"][1] and "similar_pair" not in out
-    )
-    rivals = [
-        lists[f"similar_{name}_cosines"][1:]
-        for name in ("sum", "unit_sum", "delta", "untrained_delta")
-    ]
-    best = np.max(rivals, 0)
-    assert out["similar_least_squares_lead"] == min(
-        np.subtract(lists["similar_least_squares_cosines"][1:], best)
-    )
-    scores = stream_scores(config, 2, 2)
-    assert (
-        out["stream_delta_over_sum"]
-        == scores["stream_delta_accuracy"] - scores["stream_sum_accuracy"]
-    )
-    assert (
-        out["stream_delta_over_softmax"]
-        == scores["stream_delta_accuracy"] - scores["stream_softmax_accuracy"]
-    )
-    assert (
-        out["knee_elu_per_feature"] == out["knee_elu"] / 16
-        and "knee_softmax_per_feature" not in out
-    )
+    made = {row: make(config, None) for row, make in MEMORIES.items()}
+    kinds = {row: type(memory) for row, memory in made.items()}
+    softmax = {"softmax": Softmax, "softmax_changing": Softmax}
+    assert kinds == dict.fromkeys(MEMORIES, Sum) | softmax | {"delta": Delta}
+    x = np.random.default_rng(0).standard_normal((1, 3, 64))
+    for row, nu in (("dpfp1", 1), ("sum", 1), ("delta", 1)):
+        np.testing.assert_array_equal(made[row].phi(x, x)[0][0], dpfp(x, nu)[0])
+    assert isinstance(made["favor"].phi, Favor) and made["favor"].phi.count == 64
 
 
-def test_the_study_is_the_same_experiment_at_its_own_size():
-    config, said = replace(TINY, study_d_key=8), []
-    out = study(config, 1, lambda fraction, message: said.append(fraction))
-    assert said == sorted(said) and len(said) == 8 + 5 * 3 + 3 * 6
-    large = replace(
-        config,
-        d_key=8,
-        rates=config.large_rates,
-        steps_1=config.study_steps,
-        steps_2=config.study_steps,
-    )
-    error, accuracy = evaluate(large, 1, 1, train(large, 1, 1, Method("dpfp3"), 20))
-    assert out["unique_dpfp3_errors"] == [error] and out["unique_dpfp3_accuracies"] == [accuracy]
-    error, _ = evaluate(large, 1, 2, train(large, 1, 2, Method("dpfp1", "delta"), 5))
-    assert out["changing_delta_errors"] == [error]
-    limit = least_squares_limit(replace(config, d_key=8), 1, "elu", 20)
-    assert out["limit_elu_large_errors"] == [limit] and limit == pytest.approx(0.6)
-    assert out["limit_dpfp1_errors"] == [
-        least_squares_limit(config, 1, "dpfp1", keys) for keys in config.unique_keys
-    ]
-    few = stream_scores(replace(config, stream_recalls=config.stream_few_recalls), 1, 2)
-    assert out["stream_few_recalls_delta_accuracy"] == few["stream_delta_accuracy"]
-    bare = stream_scores(replace(config, stream_places=False), 1, 1)
-    assert out["stream_one_placeless_sum_accuracy"] == bare["stream_sum_accuracy"]
-    assert out["similar_sum_cosines"] == similar_keys(config, 1)["similar_sum_cosines"]
-    assert len(out["rates_sum_errors"]) == len(out["rates_delta_errors"]) == len(config.study_rates)
+def test_a_run_reports_errors_distances_and_leads(monkeypatch):
+    script = {"sum": 0.5, "delta": 0.1, "favor": 0.9, "dpfp1": 0.2, "elu": 0.4, "softmax": 0.0}
+    script["softmax_changing"] = 0.3
+    config, said, measured = Config(), [], []
+
+    def scripted(kind, setting, size, config, stream, progress):
+        row = next(row for row, make in MEMORIES.items() if make is kind)
+        row = points(config)[len(measured)][0]
+        measured.append((row, stream.spawn_key))
+        progress(0.5, "half")
+        return script[row] + size / 1000, 1.0, 7
+
+    monkeypatch.setattr(fwp, "measure", scripted)
+    metrics = run(config, 1000, lambda fraction, message: said.append(fraction))
+    gaps = [abs(0.4 + s / 1000 - LOGS["elu"][n]) for n, s in enumerate(config.unique_keys)]
+    gaps += [abs(0.2 + s / 1000 - LOGS["dpfp1"][n]) for n, s in enumerate(config.unique_keys)]
+    assert metrics["curve_distance"] == pytest.approx(np.mean(gaps))
+    assert metrics["least_delta_lead"] == pytest.approx(0.4)
+    assert metrics["favor_lead"] == pytest.approx(0.7)
+    assert metrics["sum"] == {f"error_{n}": 0.5 + n / 1000 for n in (20, 60, 100)}
+    assert metrics["training"]["sequences_per_second"] > 0
+    assert said == sorted(said) and len(said) == 17 and 0 < said[0] and said[-1] < 1
+    assert len({key for _, key in measured}) == 17
+    script["delta"] = 0.7
+    measured.clear()
+    assert run(config, 1000, silent)["least_delta_lead"] == pytest.approx(-0.2)
+
+
+def test_the_least_lead_is_the_least():
+    table = {"elu": {}, "dpfp1": {"error_60": 0.2}, "favor": {"error_60": 0.1}}
+    table |= {"sum": {"a": 0.5, "b": 0.4, "c": 0.6}, "delta": {"a": 0.1, "b": 0.3, "c": 0.0}}
+    for row in ("elu", "dpfp1"):
+        table[row] |= {f"error_{size}": 0.2 for size in (60, 120, 180, 240)}
+    leads = fwp.verdicts(table, Config())
+    assert leads["least_delta_lead"] == pytest.approx(0.1)
+    assert leads["favor_lead"] == pytest.approx(-0.1)
+
+
+def test_a_run_repeats_bit_for_bit_and_seeds_differ():
+    config = Config(**QUICK | {"steps": 2})
+    runs = [run(config, seed, silent) for seed in (1000, 1000, 1001)]
+    assert all(record.pop("training")["sequences_per_second"] > 0 for record in runs)
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_the_study_trains_each_row_as_named_and_tests_it_unseen(filmed):
+    config = study.Config(**study.QUICK | {"steps": 2, "unique_keys": (60,), "stop": 0.0})
+    table = study.run(config, 1000, silent)
+    jobs = study.jobs_of(config)
+    assert len(filmed) == len(jobs) == 5 + 4 + 4 + 4 + 5 + 4
+    starts = set()
+    for film, job in zip(filmed, jobs, strict=True):
+        assert job.row.removeprefix("small_") == film.row
+        d = 16 if job.row.startswith("small_") else 64
+        assert film.seen[0][0][0].shape == (2, job.keys, d) and len(film.slopes) == 2
+        batches = [data for _, data in film.seen]
+        sequences = [word for data in batches for word in words(data)]
+        assert len(batches) == 2 + 1 + 1 + 1 and len(set(sequences)) == len(sequences)
+        judged_pairs = job.keys * (2 if film.row in study.CONTROLS else 1)
+        assert batches[3].keys.shape[1] == judged_pairs
+        assert batches[4].keys.shape[1] == batches[0].keys.shape[1]
+        assert table[job.row]["keys"] == [job.keys]
+        starts |= {film.seen[0][0][0].tobytes(), *(data.keys[0].tobytes() for data in batches)}
+    assert len(starts) == 6 * len(jobs)
+    cost = table["divided"]["error"][0] - table["normalised"]["error"][0]
+    assert table["normaliser_cost"] == cost
+    assert table["unnormalised"]["start_log10_error"] > 5
+    phis = {film.row: type(film.phi) for film in filmed if "favor" in film.row}
+    assert phis["favor_redrawn"] is Favor and phis["favor_once"] is study.Once
+    counts = {film.row: film.phi.count for film in filmed if "favor" in film.row}
+    assert counts["favor_once"] == 64 and counts["favor_more_redrawn"] == 128
+    strengths = {film.row: getattr(film, "fixed", None) for film in filmed}
+    assert (strengths["strength_1"], strengths["strength_half"]) == (1.0, 0.5)
+
+
+def test_the_studys_verdicts_on_tables_worked_by_hand():
+    config = study.Config()
+    table = {row: {"keys": list(LOG_SIZES), "error": list(LOGS[row])} for row in LOGS}
+    table |= {"divided": {"error": [0.5]}, "normalised": {"error": [0.2]}}
+    found = study.verdicts(table, config)
+    assert found["all_distance"] == 0 and found["knee_order"] == 1
+    assert found["knees"] == {"elu": 120, "dpfp1": 180, "dpfp2": 300, "dpfp3": 480}
+    assert found["normaliser_cost"] == pytest.approx(0.3)
+    table["dpfp3"]["error"] = [0.05] * 10  # never full counts as full beyond all sizes
+    found = study.verdicts(table, config)
+    assert found["knees"]["dpfp3"] is None and found["knee_order"] == 1
+    gaps = [abs(0.05 - log) for log in LOGS["dpfp3"]]
+    assert found["all_distance"] == pytest.approx(sum(gaps) / 40)
+    table["dpfp2"]["error"] = list(LOGS["dpfp1"])  # a tie is no rise
+    assert study.verdicts(table, config)["knee_order"] == 0
+
+
+# ---- unusable arguments ----
+def test_config_refuses_sizes_without_a_log():
+    with pytest.raises(ValueError, match="--unique-keys"):
+        Config(unique_keys=(60, 100))
 
 
 @pytest.mark.parametrize(
-    "bad",
+    "argv",
     [
-        {"unique_keys": (8, 4)},
-        {"unique_keys": (8, 8)},
-        {"identity_chunk": 513},
-        {"check_every": 401},
-        {"stream_length": 15},
-        {"similar_pairs": (1, 2)},
-        {"cost_lengths": (64, 128)},
+        ["--d-key", "1"],
+        ["--unique-keys", "61"],
+        ["--learning-rates", "0"],
+        ["--beta-1", "1"],
+        ["--stop", "nan"],
+        ["--test", "0"],
+        ["--changing-keys", "many"],
     ],
 )
-def test_settings_that_do_not_fit_together(bad):
-    with pytest.raises(ValueError, match="argument --"):
-        Config(**bad)
+def test_the_command_line_names_the_flag_before_anything_runs(argv, capsys):
+    with pytest.raises(SystemExit) as stop:
+        fwp.main(fwp, argv)
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert argv[0] in said and said.count("\n") == 1
