@@ -11,7 +11,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from oops_towers_of_hanoi import Config, Goal, Machine, Searcher, UNIVERSAL, languages, oops
+from oops_towers_of_hanoi import HANOI, Config, Machine, Searcher, languages, run_program
 from PIL import Image
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
@@ -33,219 +33,162 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-config = Config(instructions=24, phases=54)
-phases, disks = (range(6, 19) if flags.quick else range(6, config.phases)), 5
-first, cold = languages(config.instructions, flags.seed)
-writing = oops(replace(config, tasks=3, phases=40), first, "A", until_universal=True)
-language = replace(cold, experience=writing[-1].program)
-searcher, trees, found = Searcher(language, "B"), [], None
-for phase in phases:
-    tree = {}
-    searcher.callback = tree.__setitem__
-    out = searcher.search([Machine("B", n, 0) for n in (1, 2, 3)], 2**phase)
-    trees.append((phase, tree, out))
-    if out.found:
-        found = out.found
-        break
-solver = found or UNIVERSAL
+WRITER = ("defnp", "w1", "calltp", "w2", "endnp")
+DISKS = 5
+SHADES = {"xSA": SKY, "xAD": SKY, "mvdsk": BLUE, "boostq": ORANGE, "w1": PINK, "w2": PINK}
+SHADES |= dict.fromkeys(("defnp", "endnp", "calltp"), GREEN)
+TITLE = "The search finds one program that moves every Tower of Hanoi"
 
 
+# ---- the search ----
+class Shown(Searcher):
+    """Notes how many prefixes begin with each one, two or three tokens."""
+
+    def visit(self, state, odds, used):
+        if len(self.path) >= 3:
+            return super().visit(state, odds, used)
+        rows, _ = self.tables.get(odds) or self.table(odds)
+        for token, meaning, _, longer, limit in rows:
+            if limit <= used:
+                continue
+            before = self.prefixes
+            status, steps, after = self.machine.read(state, meaning, limit - used)
+            self.count(1, steps)
+            self.path.append(token)
+            place = tuple(self.path)
+            found = status == "waits" and self.visit(after, longer, used + steps)
+            self.tree[place] = self.prefixes - before
+            if found or status == "goal":
+                return True
+            self.path.pop()
+        return False
+
+
+def search(seed):
+    """Yield (phase, tree, prefixes, program or None) until a program moves 1, 2 and 3 disks."""
+    config = Config()
+    (order_seed,) = np.random.SeedSequence(seed).spawn(1)
+    language = replace(languages(config, order_seed)[1], experience=WRITER)
+    searcher, found = Shown(language, "B"), None
+    for phase in range(9, 18 if flags.quick else config.phases):
+        searcher.tree, before = {}, searcher.prefixes
+        found = searcher.search(searcher.machine.start(1, 2, 3), 0, 2**phase)
+        yield phase, searcher.tree, searcher.prefixes - before, found
+        if found:
+            return
+
+
+# ---- the program at work ----
 class Watched(Machine):
-    """Records the pegs and the calls in progress at each move."""
+    """Notes the pegs and the calls in progress before each move, and the frame of the move."""
 
-    def call(self, n, frame):
-        self.calls.append((n, frame))
-        super().call(n, frame)
-        self.calls.pop()
+    calls, shots = (), ()
 
-    def execute(self, token, w, frame):
-        before = self.env
-        w = super().execute(token, w, frame)
-        if self.env != before:
-            self.states.append((self.env, tuple(self.calls), frame, self.steps))
-        return w
+    def call(self, procedure, n, frame):
+        outer = self.calls
+        self.calls = (*outer, (n, frame))
+        super().call(procedure, n, frame)
+        self.calls = outer
 
-
-machine = Watched("B", disks, 10**6)
-machine.calls, machine.states = [], [(machine.env, (), None, 0)]
-try:
-    for token in solver:
-        machine.read(token)
-except Goal:
-    done = ((), (), tuple(range(disks, 0, -1)))
-    machine.states.append((done, tuple(machine.calls), machine.calls[-1][1], machine.steps))
-
-SHADES = {
-    "xSA": SKY,
-    "xAD": SKY,
-    "mvdsk": BLUE,
-    "boostq": ORANGE,
-    "defnp": GREEN,
-    "endnp": GREEN,
-    "calltp": GREEN,
-    "w1": PINK,
-    "w2": PINK,
-}
-TITLE = "The search finds one program of eight tokens that moves every Tower of Hanoi"
-fig = plt.figure(figsize=(9, 4.6), dpi=80, layout="none")
-left, right = fig.add_axes((0.02, 0.19, 0.53, 0.66)), fig.add_axes((0.59, 0.15, 0.40, 0.70))
+    def act(self, token, frame):
+        self.shots = (*self.shots, (self.env, self.calls, frame))
+        super().act(token, frame)
 
 
-def draw_tree(phase, tree, out):
-    """Boxes side by side in the order of the search, as wide as the share of prefixes that start
-    like this."""
-    left.clear()
-    total, starts, edges = out.prefixes, {(): 0.0}, {}
-    if out.found:  # the branch in which the search ended: what the others leave
-        rest = total
-        for depth in (1, 2, 3):
-            rest -= sum(n for path, n in tree.items() if path[:-1] == out.found[: depth - 1]) + (
-                depth > 1
-            )
-            tree = tree | {out.found[:depth]: rest}
-    for path in sorted(
-        tree, key=lambda path: (len(path), [language.tokens.index(token) for token in path])
-    ):
-        begin = edges.get(path[:-1], starts.get(path[:-1], 0.0))
-        edges[path[:-1]] = begin + tree[path] / total
-        starts[path] = begin
-        if tree[path] / total < 0.0008:
-            continue
-        y, on = -len(path), out.found and out.found[: len(path)] == path
-        width = tree[path] / total
-        left.add_patch(
-            plt.Rectangle(
-                (begin, y),
-                width,
-                0.94,
-                facecolor=SHADES.get(path[-1], "#CCCCCC"),
-                edgecolor=RED if on else "white",
-                linewidth=2.5 if on else 0.3,
-                zorder=2 + bool(on),
-            )
-        )
-        if width > 0.016 * len(path[-1]):
-            left.text(
-                begin + width / 2,
-                y + 0.47,
-                path[-1],
-                ha="center",
-                va="center",
-                fontsize=8,
-                zorder=4,
-            )
-    if out.found:
-        x = starts[out.found[:3]] + tree[out.found[:3]] / total / 2
-        left.annotate(
-            " ".join(out.found),
-            (x, -3),
-            (0.5, -3.62),
-            ha="center",
-            fontsize=9,
-            color=RED,
-            weight="bold",
-            arrowprops={"arrowstyle": "-", "color": RED},
-        )
-    left.set(xlim=(0, 1), ylim=(-3.9, 0.05), xticks=(), yticks=(-0.53, -1.53, -2.53))
-    left.set_yticklabels(())
-    left.axis("off")
-    left.set_title(f"T = 2$^{{{phase}}}$: {out.prefixes:,} prefixes tested", fontsize=12)
+def film(program):
+    """Return (pegs, calls, frame) after each move; the first has no frame."""
+    machine = Watched("B")
+    run_program(machine, DISKS, program, 10**6)
+    pegs = [shot[0] for shot in machine.shots] + [((), (), tuple(range(DISKS, 0, -1)))]
+    moves = [((), None)] + [shot[1:] for shot in machine.shots]
+    return [(env, calls, frame) for env, (calls, frame) in zip(pegs, moves)]
 
 
-def draw_pegs(state, step):
-    right.clear()
-    right.axis("off")
-    right.set(xlim=(-0.6, 3.0), ylim=(-2.4, 7.4))
-    if state is None:
-        right.text(1.0, 3, "no program yet", ha="center", color=GREY, fontsize=12)
-        return
-    env, calls, frame, steps = state
-    for peg in range(3):
-        right.plot([peg, peg], [0, disks + 0.5], color=GREY, linewidth=2, zorder=0)
-        for height, disk in enumerate(env[peg]):
-            half = 0.1 + 0.07 * disk
-            right.add_patch(
-                plt.Rectangle(
-                    (peg - half, height + 0.06),
-                    2 * half,
-                    0.88,
-                    linewidth=0,
-                    color=(ORANGE, SKY, GREEN, BLUE, PINK)[disk - 1],
-                )
-            )
-    right.plot([-0.5, 2.5], [0, 0], color=GREY, linewidth=2)
-    for depth, (n, call) in enumerate(calls):
-        right.text(
-            -0.5 + 0.62 * depth,
-            -0.75,
-            f"n={n}\n{call[0]} to {call[2]}",
-            va="center",
-            ha="left",
-            fontsize=8,
-            bbox={
-                "facecolor": "#F2F2F2",
-                "edgecolor": GREY,
-                "linewidth": 0.6,
-                "boxstyle": "square,pad=0.25",
-            },
-        )
-    right.text(-0.5, -2.0, "calls in progress", fontsize=8, color=GREY)
-    for place, token in enumerate(solver):
-        on = token == "mvdsk" and frame is not None
-        box = {"facecolor": YELLOW if on else "white", "edgecolor": "none", "pad": 1.5}
-        right.text(
-            3.3 * place / len(solver) - 0.42,
-            6.8,
-            token,
-            fontsize=7.5,
-            ha="center",
-            bbox=box,
-            weight="bold" if on else "normal",
-        )
-    right.set_title(f"{disks} disks: move {step} of {2**disks - 1}, step {steps}", fontsize=12)
-
-
+# ---- the frames ----
+fig = plt.figure(figsize=(8, 4.6), dpi=84, layout="none")
+left, right = fig.add_axes((0.02, 0.22, 0.52, 0.53)), fig.add_axes((0.58, 0.05, 0.41, 0.73))
 frames, times = [], []
 
 
-def keep(says, milliseconds):
+def draw_tree(phase, tree, total, found):
+    """Draw boxes in the order of the search, as wide as the share of prefixes that begin so."""
+    left.clear()
+    begins, ends = {(): 0.0}, {}
+    for path in sorted(tree, key=len):  # within a length in the order of the search
+        begins[path] = ends.get(path[:-1], begins[path[:-1]])
+        width = tree[path] / total
+        ends[path[:-1]] = begins[path] + width
+        on = bool(found) and found[: len(path)] == path
+        if width > 0.001 or on:
+            box = (begins[path], -len(path)), max(width, 0.004), 0.94
+            edge = {"edgecolor": RED if on else "white", "linewidth": 2.5 if on else 0.3}
+            shade = SHADES.get(path[-1], "#CCCCCC")
+            left.add_patch(plt.Rectangle(*box, facecolor=shade, zorder=2 + on, **edge))
+        if width > 0.026 * len(path[-1]):
+            where = {"ha": "center", "va": "center", "fontsize": 9, "zorder": 4}
+            left.text(begins[path] + width / 2, 0.47 - len(path), path[-1], **where)
+    left.set(xlim=(-0.005, 1.005), ylim=(-3.1, 0.02))
+    left.axis("off")
+    says = f"T = 2$^{{{phase}}}$: {total:,} prefixes of programs"
+    left.set_title("Found, at " + says if found else says, fontsize=10.5, pad=6)
+
+
+def draw_pegs(program, state):
+    """Draw the program, the pegs and the calls in progress."""
+    right.clear()
+    right.axis("off")
+    right.set(xlim=(-0.6, 2.7), ylim=(-3.2, 7.4))
+    for peg in range(3):
+        right.plot([peg, peg], [0, DISKS + 0.5], color=GREY, linewidth=2, zorder=0)
+    right.plot([-0.5, 2.5], [0, 0], color=GREY, linewidth=2)
+    env, calls, frame = state or (((5, 4, 3, 2, 1), (), ()), (), None)
+    for peg in range(3):
+        for height, disk in enumerate(env[peg]):
+            half = 0.1 + 0.07 * disk
+            colour = (ORANGE, SKY, GREEN, BLUE, PINK)[disk - 1]
+            box = (peg - half, height + 0.06), 2 * half, 0.88
+            right.add_patch(plt.Rectangle(*box, linewidth=0, color=colour))
+    for depth, (n, call) in enumerate(calls):
+        box = {"facecolor": "#F2F2F2", "edgecolor": GREY, "linewidth": 0.6}
+        x = -0.28 + 0.64 * depth
+        text = f"n = {n}\n{call[0]} to {call[2]}"
+        right.text(x, -1.1, text, va="center", ha="center", fontsize=9, bbox=box)
+    if calls:
+        right.text(-0.5, -2.5, "calls in progress", fontsize=9, color=GREY)
+    words = [program[:4], program[4:]] if state else [("no program yet",)]
+    for line, tokens in enumerate(words):
+        text = " ".join(tokens)
+        right.text(1.0, 7.0 - 0.8 * line, text, ha="center", fontsize=10, weight="bold")
+
+
+def keep(milliseconds, says):
+    """Keep the figure as a frame."""
     fig.texts.clear()
-    fig.text(
-        0.02,
-        0.07,
-        "Left: prefixes of programs in the order of the search, first three tokens; "
-        "widths are shares of all prefixes tested.",
-        fontsize=9,
-    )
-    fig.text(0.02, 0.945, TITLE, fontsize=13, weight="bold")
-    fig.text(0.02, 0.02, says, fontsize=9, weight="bold")
-    for x, word, colour in (
-        (0.02, "swaps", SKY),
-        (0.09, "mvdsk", BLUE),
-        (0.17, "boostq", ORANGE),
-        (0.25, "procedures", GREEN),
-        (0.36, "writing", PINK),
-        (0.44, "others", GREY),
+    fig.text(0.02, 0.93, TITLE, fontsize=13, weight="bold")
+    fig.text(0.02, 0.87, says, fontsize=10)
+    fig.text(0.02, 0.14, "prefixes by their first three tokens; widths are shares", fontsize=9)
+    x = 0.02
+    for word, colour in zip(
+        ("swaps", "mvdsk", "boostq", "procedures", "writing", "others"),
+        (SKY, BLUE, ORANGE, GREEN, PINK, GREY),
     ):
-        fig.text(x, 0.135, word, fontsize=9, color=colour, weight="bold")
+        fig.text(x, 0.08, word, fontsize=9, color=colour, weight="bold")
+        x += 0.0125 * len(word) + 0.014
     fig.canvas.draw()
     frames.append(Image.fromarray(np.asarray(fig.canvas.buffer_rgba())[..., :3]).quantize(48))
     times.append(milliseconds)
 
 
-pause = 150 if len(trees) > 20 else 260
-for phase, tree, out in trees:
-    draw_tree(phase, tree, out)
-    draw_pegs(None, 0)
-    keep(
-        "One program has to solve one, two and three disks."
-        if not out.found
-        else "Found: a program that is right for every number of disks.",
-        pause if not out.found else 1000,
-    )
-for step, state in enumerate(machine.states):
-    draw_pegs(state, step)
-    keep("The same eight tokens, five disks: the procedure calls itself.", 110)
+program = ("boostq", *HANOI)
+for phase, tree, total, found in search(flags.seed):
+    program = found or program
+    draw_tree(phase, tree, total, found)
+    draw_pegs(program, film(program)[0] if found else None)
+    keep(1000 if found else 160, "One program has to move one, two and three disks.")
+steps = film(program)
+for move, state in enumerate(steps):
+    draw_pegs(program, state)
+    keep(110, f"The same eight tokens move five disks: move {move} of {len(steps) - 1}.")
 times[-1] = 2500
 frames[0].save(
     flags.out / "oops_towers_of_hanoi.gif",

@@ -2,190 +2,111 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=1.26"]
 # ///
-"""OOPS: a program searcher learns to write 1^n 2^n, and then finds one recursive program for every
-Tower of Hanoi.
+"""OOPS: a program searcher learns to write 1^n 2^n, and then finds one program for all of Hanoi.
 
 Paper: J. Schmidhuber, "Optimal Ordered Problem Solver", Machine Learning 54:211-254, 2004.
 Task: 30 problems "write n ones, then n twos", then 30 Towers of Hanoi, one after the other.
 Method: all programs of a small Forth-like language are tried, depth first, each prefix p for at
-most P(p) T steps, with T doubled until one solves the problem. Half of the time the last program
-that worked is reused or prolonged, the other half goes to fresh programs that have to solve all
-problems so far. The instruction boostq makes the instructions of the program for 1^n 2^n more
-probable: experience changes the search.
-Claim: the universal program for Hanoi is found with experience, and hundreds of times later
-without.
+most P(p) T steps; T doubles until one solves the problem. Half of the time the last program that
+worked is reused or prolonged, the other half goes to fresh programs. The instruction boostq makes
+the instructions of the program for 1^n 2^n more probable: experience changes the search.
+Claim: with this experience one program for every tower is found, and it begins with boostq; without
+it none is found with ten times as many prefixes.
 
-    python3 oops_towers_of_hanoi.py          both classes, and Hanoi without experience
-    python3 study_oops_towers_of_hanoi.py    languages of 9 to 73 instructions
+    python3 oops_towers_of_hanoi.py --seed 0    # both classes, then Hanoi without experience
+    python3 oops_towers_of_hanoi.py --help      # every setting
+
+The words of this file:
+    prefix    a program or the beginning of one: a prefix is run until it asks for its next token
+    state     all that decides what a prefix will do, apart from its probability and its time
+    odds      (numerator, denominator, boosts): the probability of a prefix, and its boostq so far
+    frame     the arguments (source, auxiliary, destination) of a call; w is a working copy of them
 """
 
-import gc
+import math
 import os
-
-# before numpy: nothing here is a large matrix product
-os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
-
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from itertools import product
-from time import perf_counter
+from dataclasses import dataclass, field, replace
+from time import process_time
 from typing import Annotated
 
+os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Config:
-    """Every hyperparameter; the defaults are the experiment."""
-
     instructions: Annotated[int, "n_Q, instructions of the language", (9, 200)] = 24
     tasks: Annotated[int, "problems of each class, n = 1, 2, ...", (3, 30)] = 30
-    direct_tasks: Annotated[
-        int, "up to this n frozen programs are run step by step, beyond by contract", (3, 22)
-    ] = 16
-    phases: Annotated[int, "log2 of the largest T", (1, 60)] = 54
-    plain_phases: Annotated[
-        int, "the plain searcher repeats the phases up to this log2 T, as a check", (1, 30)
-    ] = 21
-    move_tasks: Annotated[int, "plain sequences of moves and swaps: largest n", (1, 8)] = 7
-    ladder_tasks: Annotated[
-        int, "the scheme that only reuses: largest n that is tried", (3, 12)
-    ] = 10
-    study_sizes: Annotated[tuple[int, ...], "study: languages, instructions", (9, 200)] = (
-        9,
-        12,
-        16,
-        24,
-        32,
-        73,
-    )
-    study_orders: Annotated[
-        int, "study: orders of the instructions for each language", (1, 100)
-    ] = 1
+    direct_tasks: Annotated[int, "largest tower moved disk by disk; beyond by proof", (3, 22)] = 16
+    phases: Annotated[int, "log2 of the largest T", (1, 60)] = 40
+    cold_factor: Annotated[float, "prefixes without experience, over with it", (1.0, 1e4)] = 10.0
+    order: Annotated[str, "order in which instructions are tried", ("drawn", "listed")] = "drawn"
 
     def __post_init__(self):
-        if self.plain_phases > self.phases:
-            raise ValueError("--plain-phases is larger than --phases")
+        if self.direct_tasks > self.tasks:
+            raise ValueError("argument --direct-tasks: must not exceed --tasks")
 
 
-QUICK = {
-    "instructions": 9,
-    "tasks": 4,
-    "direct_tasks": 4,
-    "phases": 25,
-    "plain_phases": 12,
-    "move_tasks": 4,
-    "ladder_tasks": 4,
-    "study_sizes": (9,),
-    "study_orders": 1,
-}
+QUICK = {"instructions": 9, "tasks": 4, "direct_tasks": 4, "phases": 22}
 
-# ---- the language and its probabilities ----------------------------------------------------------
+# ---- the language and its probabilities ----
 ESSENTIAL = ("defnp", "endnp", "calltp", "xSA", "xAD", "mvdsk", "w1", "w2", "boostq")
-GENERAL = (
-    "c0",
-    "c1",
-    "c2",
-    "c3",
-    "dup",
-    "drop",
-    "swap",
-    "over",
-    "inc",
-    "dec",
-    "add",
-    "sub",
-    "by2",
-    "neg",
-    "nop",
-)
-BIAS = (
-    "xSA",
-    "xAD",
-    "mvdsk",
-    "boostq",
-)  # what the user makes probable before the Hanoi problems, as in the paper
-STACK_USE = {
-    "dup": (1, 1),
-    "drop": (1, -1),
-    "swap": (2, 0),
-    "over": (2, 1),
-    "inc": (1, 0),
-    "dec": (1, 0),
-    "add": (2, -1),
-    "sub": (2, -1),
-    "by2": (1, 0),
-    "neg": (1, 0),
-}  # numbers needed, change of depth
-STACK_DEPTH = 16
-# Where a token may stand, and which tokens can there neither fail nor act, or are illegal.
-LIGHT = {
-    "outside": {"nop", "defnp", "xSA", "xAD"},
-    "procedure known": {"nop", "defnp", "xSA", "xAD"},
-    "body": {"nop", "calltp", "xSA", "xAD", "mvdsk", "w1", "w2", *STACK_USE.values(), (0, 1)},
-}
-ILLEGAL = {"outside": {"endnp", "calltp"}, "procedure known": {"endnp"}, "body": {"defnp"}}
+GENERAL = tuple("c0 c1 c2 c3 dup drop swap over inc dec add sub by2 neg nop".split())
+BIAS = ("xSA", "xAD", "mvdsk", "boostq")  # made probable by the user before Hanoi, as in the paper
 
 
 def instruction_set(size):
-    """The first `size` instructions; beyond the 24th come further constants c4, c5, ..."""
+    """Return the first `size` instructions; beyond the 24th come further constants c4, c5, ..."""
     return (ESSENTIAL + GENERAL + tuple(f"c{i}" for i in range(4, size - 20)))[:size]
 
 
 @dataclass(frozen=True)
 class Language:
-    """Instructions, in the order in which the search tries them, and their probabilities.
-
-    Each is drawn with probability numerator / sum of all numerators. A numerator is 1, plus n_Q for
-    those the user favours, plus n_Q for each boostq read so far if the instruction occurs in the
-    program that boostq points to.
-    """
+    """Instructions, in the order in which the search tries them, and their probabilities."""
 
     tokens: tuple
-    bias: tuple = ()
+    bias: tuple = ()  # instructions that the user favours
     experience: tuple = ()  # last program of the class before; without one boostq does nothing
 
-    def numerators(self, boosts):
-        size = len(self.tokens)
-        return tuple(
-            1 + size * ((x in self.bias) + boosts * (x in self.experience)) for x in self.tokens
-        )
-
     def continuations(self, odds):
-        """For all tokens (token, odds of the prefix one token longer); odds are (numerator,
-        denominator, boosts).
+        """Yield each token, and the odds of the prefix with this token behind it.
 
-        The probability is kept as two exact integers, so that the order of the factors cannot
-        matter.
+        A token's share is 1, n_Q more if the user favours it, and n_Q more for each boostq so far
+        if it occurs in the program that boostq points to. The probability is kept as two exact
+        integers, so that the order of factors cannot matter.
         """
-        numerators = self.numerators(odds[2])
-        total = odds[1] * sum(numerators)
-        return [
-            (
-                token,
-                (
-                    odds[0] * numerator,
-                    total,
-                    odds[2] + (token == "boostq" and bool(self.experience)),
-                ),
-            )
-            for token, numerator in zip(self.tokens, numerators)
-        ]
+        numerator, denominator, boosts = odds
+        size = len(self.tokens)
+        added = [(x in self.bias) + boosts * (x in self.experience) for x in self.tokens]
+        denominator *= sum(1 + size * k for k in added)
+        for token, k in zip(self.tokens, added):
+            boost = token == "boostq" and bool(self.experience)
+            yield token, (numerator * (1 + size * k), denominator, boosts + boost)
 
-    def odds(self, program, boosts=0):
-        odds = (1, 1, boosts)
+    def probability(self, program):
+        """Return the probability that `program` is drawn token by token."""
+        odds = (1, 1, 0)
         for token in program:
             odds = dict(self.continuations(odds))[token]
-        return odds
+        return odds[0] / odds[1]
 
 
-# ---- the problems --------------------------------------------------------------------------------
+def languages(config, seed):
+    """Return the language of class A, and that of class B without experience."""
+    tokens = instruction_set(config.instructions)
+    if config.order == "drawn":
+        places = np.random.default_rng(seed).random(len(tokens)).argsort()  # (n_Q,)
+        tokens = tuple(tokens[place] for place in places)
+    return Language(tokens), Language(tokens, BIAS)
+
+
+# ---- the problems ----
 class Halt(Exception):
     """The program did something illegal."""
 
 
 class Late(Exception):
-    """The time of the prefix is used up."""
+    """The time of the prefix, or the budget of the search, is used up."""
 
 
 class Goal(Exception):
@@ -196,985 +117,504 @@ HOME = (0, 1, 2)  # the arguments S, A, D: source, auxiliary and destination
 
 
 def beginning(task_class, n):
-    """The state of problem n of class "A" (symbols written so far) or "B" (three pegs, each from
-    bottom to top)."""
+    """Return the state of problem n of class "A" (symbols written so far) or "B" (three pegs, each
+    from bottom to top)."""
     return 0 if task_class == "A" else (tuple(range(n, 0, -1)), (), ())
 
 
-def act(task_class, n, env, token, frame):
-    """The state after mvdsk, w1 or w2, executed with the arguments `frame`. Raises Halt or Goal."""
-    if token == "mvdsk":
-        source, _, destination = frame
-        if (
-            task_class == "A"
-            or not env[source]
-            or (env[destination] and env[destination][-1] < env[source][-1])
-        ):
-            raise Halt
-        pegs = list(env)
-        pegs[source], pegs[destination] = env[source][:-1], env[destination] + env[source][-1:]
-        if len(pegs[2]) == n:
-            raise Goal
-        return tuple(pegs)
-    if task_class == "B":
-        return env  # there is no tape to write on
-    if token != ("w1" if env < n else "w2"):
+def write(n, written, token):
+    """Write a symbol of 1^n 2^n; returns the number of symbols written."""
+    if token != ("w1" if written < n else "w2"):
         raise Halt
-    if env + 1 == 2 * n:
+    if written + 1 == 2 * n:
         raise Goal
-    return env + 1
+    return written + 1
+
+
+def move(n, pegs, frame):
+    """Move the top disk from the frame's source to its destination; returns the pegs."""
+    source, _, destination = frame
+    if not pegs[source] or (pegs[destination] and pegs[destination][-1] < pegs[source][-1]):
+        raise Halt
+    after = list(pegs)
+    after[source] = pegs[source][:-1]
+    after[destination] = pegs[destination] + pegs[source][-1:]
+    if len(after[2]) == n:
+        raise Goal
+    return tuple(after)
 
 
 def swapped(token, w):
-    """xSA and xAD: a working copy of the arguments with two entries swapped."""
+    """Return the working copy w of the arguments after xSA or xAD."""
     return (w[1], w[0], w[2]) if token == "xSA" else (w[0], w[2], w[1])
 
 
-# ---- the machine, plainly: one program on one problem --------------------------------------------
-@dataclass
-class Machine:
-    """Reads a program token by token; between two tokens it waits for the next. Raises Halt, Late
-    or Goal.
-
-    A step is a token that is executed or compiled, or the entry of a procedure.
-    """
-
-    task_class: str
-    n: int
-    limit: int  # steps that may be used in all
-    env: object = None
-    stack: tuple = ()
-    w: tuple = HOME
-    procedure: tuple = None  # the last one defined
-    body: tuple = None  # the procedure that is being compiled
-    steps: int = 0
-    moves: int = 0  # disks moved or symbols written
-
-    def __post_init__(self):
-        self.env = beginning(self.task_class, self.n) if self.env is None else self.env
-
-    def tick(self):
-        if self.steps >= self.limit:
-            raise Late
-        self.steps += 1
-
-    def read(self, token):
-        self.tick()
-        if self.body is not None:
-            if token == "defnp":
-                raise Halt
-            if token != "endnp":
-                self.body += (token,)
-                return
-            self.procedure, self.body = self.body, None
-            self.call(self.n, self.w)
-        elif token == "defnp":
-            self.body = ()
-        elif token == "endnp" or (token == "calltp" and self.procedure is None):
-            raise Halt
-        elif token == "calltp":
-            self.call(self.n, self.w)
-        else:
-            self.w = self.execute(token, self.w, self.w)
-
-    def call(self, n, frame):
-        """The procedure with arguments `frame` and n. At n = 0 it returns; inside, n is one less
-        and w starts anew."""
-        self.tick()
-        w = frame
-        for token in self.procedure if n else ():
-            self.tick()
-            if token == "calltp":
-                self.call(n - 1, w)
-                w = frame
-            else:
-                w = self.execute(token, w, frame)
-
-    def execute(self, token, w, frame):
-        """Any instruction but those of procedures. Returns w."""
-        if token in ("xSA", "xAD"):
-            return swapped(token, w)
-        if token in ("mvdsk", "w1", "w2"):
-            self.moves += token == "mvdsk" or self.task_class == "A"
-            self.env = act(self.task_class, self.n, self.env, token, frame)
-            return w
-        needed, stack = STACK_USE.get(token, (0, 0))[0], self.stack
-        if len(stack) < needed:
-            raise Halt
-        top, below = stack[-1] if stack else 0, stack[-2] if len(stack) > 1 else 0
-        if token[0] == "c":
-            stack += (int(token[1:]),)
-        elif token in ("dup", "over"):
-            stack += (top if token == "dup" else below,)
-        elif token == "drop":
-            stack = stack[:-1]
-        elif token == "swap":
-            stack = (*stack[:-2], top, below)
-        elif token in ("add", "sub"):
-            stack = (*stack[:-2], (below + top if token == "add" else below - top) % 2**32)
-        elif needed:
-            value = {"inc": top + 1, "dec": top - 1, "by2": 2 * top, "neg": -top}[token]
-            stack = (*stack[:-1], value % 2**32)
-        if len(stack) > STACK_DEPTH:
-            raise Halt
-        self.stack = stack
-        return w
+# ---- the machine ----
+STACK_DEPTH = 16
+STACK_USE = {  # numbers needed on the stack, change of its depth; constants: (0, 1)
+    "dup": (1, 1),
+    "drop": (1, -1),
+    "swap": (2, 0),
+    "over": (2, 1),
+    **dict.fromkeys(("inc", "dec", "by2", "neg"), (1, 0)),
+    **dict.fromkeys(("add", "sub"), (2, -1)),
+}
 
 
-def execute(task_class, n, program, limit):
-    """Run a program on a problem from scratch. Returns "goal", "halt", "late" or "waits", and the
-    machine."""
-    machine = Machine(task_class, n, limit)
-    try:
-        for token in program:
-            machine.read(token)
-    except (Goal, Halt, Late) as end:
-        return type(end).__name__.lower(), machine
-    return "waits", machine
-
-
-# ---- the search, plainly -------------------------------------------------------------------------
-@dataclass
-class Outcome:
-    """What one half of a phase did: the tokens that solved it, or None; prefixes tested; steps
-    executed."""
-
-    found: tuple = None
-    prefixes: int = 0
-    steps: int = 0
-
-
-def plain_search(language, machines, time, boosts=0):
-    """Test all continuations of the machines' programs, depth first, each prefix p for at most P(p)
-    `time` steps.
-
-    A prefix without time for one more step is not tried. The machines' problems are worked on one
-    after the other, until one halts; where a problem is solved its machine is dropped. Nothing is
-    done twice: a machine is copied before a token is read, and the copy is what the search goes
-    back to.
-    """
-    out = Outcome()
-
-    def visit(machines, odds, used, path):
-        for token, longer in language.continuations(odds):
-            limit = time * longer[0] // longer[1]
-            if limit <= used:
-                continue
-            out.prefixes += 1
-            left, after = [], used
-            try:
-                for machine in machines:
-                    copy = replace(machine, limit=machine.steps + limit - after)
-                    try:
-                        copy.read(token)
-                        left.append(copy)
-                    except Goal:
-                        pass
-                    finally:
-                        after += copy.steps - machine.steps
-            except (Halt, Late):
-                continue
-            finally:
-                out.steps += after - used
-            if not left:
-                out.found = (*path, token)
-                return True
-            if visit(left, longer, after, (*path, token)):
-                return True
-        return False
-
-    visit(machines, (1, 1, boosts), sum(machine.steps for machine in machines), ())
-    return out
-
-
-# ---- the search, by classes of equal behaviour ---------------------------------------------------
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class State:
-    """All that decides what a prefix will do, apart from its probability and its time; one object
-    for equal states.
+    """All that decides what a prefix will do, apart from its probability and its time.
 
-    tasks: ((n, state of the problem, depth of the stack), ...), those not yet solved. body: None
-    outside of one. A body that will halt, or that there is no time to run, is the number of steps
-    until it halts, or 0; of the tasks only their number matters then. pending: the permutation that
-    the swaps since the last call in the body amount to.
+    A body is compiled as a tuple of "nop", actions, and calls. A call is the permutation of the
+    frame that the swaps before it amount to; these swaps themselves have become "nop".
     """
 
-    tasks: object
-    w: tuple
-    procedure: tuple
-    body: object
-    pending: tuple
+    tasks: tuple  # of (n, state of the problem, depth of the stack), for each one not yet solved
+    w: tuple = HOME
+    procedure: tuple = None  # body of the procedure last defined
+    body: tuple = None  # of the procedure that is being defined
+    pending: tuple = HOME  # in a body, what the swaps since the last call amount to
+    after: dict = field(default_factory=dict)  # what Machine.read returned for each token
 
-    def __post_init__(self):
-        self.count = self.tasks if isinstance(self.tasks, int) else len(self.tasks)
-        self.place = (
-            "body"
-            if self.body is not None
-            else "procedure known"
-            if self.procedure is not None
-            else "outside"
-        )
-        self.after, self.results = (
-            {},
-            {},
-        )  # state by what is read next; what running does, see Searcher
+
+class Machine:
+    """Reads a program token by token, for several problems of a class at a time.
+
+    A step is a token that is executed or compiled, or the entry of a procedure. Nothing reads the
+    numbers on the stack: its depth stands for it.
+    """
+
+    def __init__(self, task_class):
+        self.task_class = task_class
+        self.states = {}  # equal states are one object
+        self.steps_left = 0
+        self.actions = 0  # symbols written or disks moved so far
+
+    def state(self, *parts):
+        """Return the state with these parts, always the same object."""
+        if parts not in self.states:
+            self.states[parts] = State(*parts)
+        return self.states[parts]
+
+    def start(self, *ns):
+        """Return the state of an empty program that is to solve these problems."""
+        tasks = tuple((n, beginning(self.task_class, n), 0) for n in ns)
+        return self.state(tasks, HOME, None, None, HOME)
+
+    def meaning(self, token):
+        """Return the first of all the tokens that do the same in this class."""
+        if token in (("xSA", "xAD") if self.task_class == "A" else ("w1", "w2")) + ("boostq",):
+            return "nop"  # writing does not depend on S, A and D, and in class B there is no tape
+        if token[0] == "c" and token != "calltp":
+            return "c0"
+        same = [other for other, use in STACK_USE.items() if use == STACK_USE.get(token)]
+        return same[0] if same else token
+
+    def read(self, state, token, limit):
+        """Read a token (a meaning) in at most so many steps: returns ("waits", steps, next state),
+        or "goal" (all problems are solved), "halt" or "late", with steps and None."""
+        result = state.after.get(token)
+        if result is None or (result[0] == "late" and result[1] < limit):
+            result = state.after[token] = self.execute(state, token, limit)
+        return result if result[1] <= limit else ("late", limit, None)
+
+    def execute(self, state, token, limit):
+        """Read a token that was not read in this state before, or in less time."""
+        self.steps_left = limit
+        try:
+            self.refuse(state, token)
+            if state.body is not None and token != "endnp":
+                after = self.compile(state, token)
+            elif token in ("defnp", "xSA", "xAD", "nop"):
+                after = self.prepare(state, token)
+            else:
+                procedure = state.body if token == "endnp" else state.procedure
+                tasks = self.act_on_all(state, token, procedure)
+                after = self.state(tasks, state.w, procedure, None, HOME) if tasks else None
+        except (Halt, Late) as end:
+            return type(end).__name__.lower(), limit - self.steps_left, None
+        return ("waits" if after else "goal"), limit - self.steps_left, after
+
+    def refuse(self, state, token):
+        """Halt at a definition in a definition, an end without one, and a call before the first."""
+        if (
+            (token == "defnp" and state.body is not None)
+            or (token == "endnp" and state.body is None)
+            or (token == "calltp" and state.body is None and state.procedure is None)
+        ):
+            self.tick()
+            raise Halt
+
+    def tick(self, times=1):
+        """Use up steps."""
+        if self.steps_left < times:
+            self.steps_left = 0
+            raise Late
+        self.steps_left -= times
+
+    def compile(self, state, token):
+        """Add a token to the body that is being defined, for a step of each problem."""
+        self.tick(len(state.tasks))
+        op, pending = token, state.pending
+        if token == "calltp":
+            op, pending = state.pending, HOME
+        elif token in ("xSA", "xAD"):
+            op, pending = "nop", swapped(token, state.pending)
+        return self.state(state.tasks, state.w, state.procedure, (*state.body, op), pending)
+
+    def prepare(self, state, token):
+        """Begin a body, swap arguments, or do nothing, for a step of each problem."""
+        self.tick(len(state.tasks))
+        w = swapped(token, state.w) if token in ("xSA", "xAD") else state.w
+        return self.state(state.tasks, w, state.procedure, () if token == "defnp" else None, HOME)
+
+    def act_on_all(self, state, token, procedure):
+        """Execute a token for one problem after the other; returns those that are still unsolved.
+
+        The first problem on which the program halts ends it for all.
+        """
+        unsolved = []
+        for self.n, self.env, self.depth in state.tasks:
+            try:
+                self.tick()
+                if token in ("endnp", "calltp"):
+                    self.call(procedure, self.n, state.w)
+                else:
+                    self.act(token, state.w)
+                unsolved.append((self.n, self.env, self.depth))
+            except Goal:
+                pass
+        return tuple(unsolved)
+
+    def call(self, procedure, n, frame):
+        """Run a procedure with the arguments `frame` and n. At n = 0 it returns; inside, n is one
+        less, and mvdsk goes by the frame, whatever has been swapped."""
+        self.tick()
+        for op in procedure if n else ():
+            self.tick()
+            if isinstance(op, tuple):
+                self.call(procedure, n - 1, (frame[op[0]], frame[op[1]], frame[op[2]]))
+            elif op != "nop":
+                self.act(op, frame)
+
+    def act(self, token, frame):
+        """Move a disk, write, or use the stack."""
+        if token in ("mvdsk", "w1", "w2"):
+            self.actions += 1
+            if self.task_class == "A":
+                self.env = write(self.n, self.env, token)
+            else:
+                self.env = move(self.n, self.env, frame)
+            return
+        needed, change = (0, 1) if token == "c0" else STACK_USE[token]
+        if self.depth < needed or self.depth + change > STACK_DEPTH:
+            raise Halt
+        self.depth += change
+
+
+def run_program(machine, n, program, limit):
+    """Run a program on problem n, from its first token: returns its status, steps and state."""
+    status, used, state = "waits", 0, machine.start(n)
+    for token in program:
+        status, steps, state = machine.read(state, machine.meaning(token), limit - used)
+        used += steps
+        if status != "waits":
+            break
+    return status, used, state
+
+
+# ---- the search ----
+def ignore(prefixes):
+    """Show nothing."""
 
 
 class Searcher:
-    """The same search with the same counts, which walks only once through prefixes that cannot be
-    told apart.
+    """Tests all continuations of a program, depth first, each prefix p for at most P(p) T steps.
 
-    Whatever follows a prefix depends on its state, its probability and the steps it has used. Where
-    all three were met before, and no program was found there, the counts of that subtree are added
-    and nothing is walked. States are equal more often than it seems. Nothing reads the numbers on
-    the stack, so its depth stands for it. Within the body of a procedure, swaps matter only as the
-    permutation that is in force at the next calltp. A body that is certain to halt is described by
-    the step at which it will, and a body whose endnp no prefix has the time to read by nothing.
+    Nothing is done twice: what follows a prefix depends only on its state, its odds and the steps
+    it has used. Where all three were met before in this search, and no solution was found there,
+    the prefixes and steps of that subtree are added, and nothing is walked.
     """
 
-    def __init__(self, language, task_class, callback=None):
-        self.language, self.task_class, self.callback = language, task_class, callback
-        self.calls, self.grouped, self.states, self.walked = {}, {}, {}, 0
-        self.effects = {token: self.effect(token) for token in language.tokens}
+    def __init__(self, language, task_class, budget=math.inf, watch=ignore):
+        self.language = language
+        self.machine = Machine(task_class)
+        self.meanings = {token: self.machine.meaning(token) for token in language.tokens}
+        self.budget = budget
+        self.watch = watch  # is shown the prefixes, now and then
+        self.prefixes = 0  # tested, with those of subtrees met before
+        self.steps = 0
+        self.walked = 0  # prefixes whose continuations were really tried
 
-    def effect(self, token):
-        """What a token does, the same for tokens that do the same: a name, or (numbers needed,
-        change of depth)."""
-        if token in ("defnp", "endnp", "calltp", "mvdsk"):
-            return token
-        if token in ("xSA", "xAD"):
-            return token if self.task_class == "B" else "nop"  # writing does not depend on S, A, D
-        if token in ("w1", "w2"):
-            return token if self.task_class == "A" else "nop"
-        return (0, 1) if token[0] == "c" else STACK_USE.get(token, "nop")
-
-    def compile(self, body, pending, effect):
-        """A body one token longer; pending is the permutation that the swaps since the last call
-        amount to."""
-        if effect == "calltp":
-            return (*body, pending), HOME
-        if effect in ("xSA", "xAD"):
-            return (*body, "nop"), swapped(effect, pending)
-        return (*body, effect), pending
-
-    def search(self, machines, time, boosts=0):
-        """As plain_search, for machines that all wait for a token outside of a body."""
-        self.time, self.tables, self.plans, self.seen, self.path, self.out = (
-            time,
-            {},
-            {},
-            {},
-            [],
-            Outcome(),
-        )
-        w, procedure = machines[0].w if self.task_class == "B" else HOME, None
-        if machines[0].procedure is not None:
-            procedure, pending = (), HOME
-            for token in machines[0].procedure:
-                procedure, pending = self.compile(procedure, pending, self.effects[token])
-        state = self.state(tuple((m.n, m.env, len(m.stack)) for m in machines), w, procedure)
-        if self.visit(state, (1, 1, boosts), sum(machine.steps for machine in machines)):
-            self.out.found = tuple(self.path)
-        return self.out
-
-    def state(self, tasks, w, procedure, body=None, pending=HOME):
-        if isinstance(body, int):
-            tasks, w, procedure, pending = (
-                tasks if isinstance(tasks, int) else len(tasks),
-                None,
-                None,
-                None,
-            )
-        key = tasks, w, procedure, body, pending
-        if key not in self.states:
-            self.states[key] = State(*key)
-        return self.states[key]
-
-    def after(self, state, change):
-        """The state after a token that is compiled, or acts on w only; or "forget", "stop" or
-        "settle", see visit."""
-        if change not in state.after:
-            tasks, w, procedure, body, pending = (
-                state.tasks,
-                state.w,
-                state.procedure,
-                state.body,
-                state.pending,
-            )
-            if change == "forget":
-                procedure = None
-            elif change == "stop":
-                body = 0
-            elif change == "settle":
-                pending = HOME
-            elif body is None:
-                w = swapped(change, w) if change in ("xSA", "xAD") else w
-                body = () if change == "defnp" else None
-            elif not isinstance(body, int):
-                body, pending = self.compile(body, pending, change)
-                body = self.foresee(body, tasks, w) or body
-            state.after[change] = self.state(tasks, w, procedure, body, pending)
-        return state.after[change]
-
-    def kinds(self, boosts):
-        """After so many boosts: (token, group, effect, numerator, boosts) of each token; sum and
-        largest numerator."""
-        if boosts not in self.grouped:
-            groups, rows, numerators = {}, [], self.language.numerators(boosts)
-            for token, numerator in zip(self.language.tokens, numerators):
-                after = boosts + (token == "boostq" and bool(self.language.experience))
-                group = groups.setdefault((self.effects[token], numerator, after), len(groups))
-                rows.append((token, group, self.effects[token], numerator, after))
-            self.grouped[boosts] = rows, sum(numerators), max(numerators)
-        return self.grouped[boosts]
+    def search(self, state, used, time, boosts=0):
+        """Return the tokens that, appended in `state` after `used` steps, solve all its problems
+        when T = `time`; or None."""
+        self.time = time
+        self.tables = {}  # by odds
+        self.seen = {}  # prefixes and steps of a subtree, by state, odds and steps used
+        self.path = []
+        return tuple(self.path) if self.visit(state, (1, 1, boosts), used) else None
 
     def table(self, odds):
-        """For a prefix with these odds: its continuations, and the largest limits with which four
-        things can be read.
-
-        Continuations are (token, group, effect, odds, limit in steps, largest limit one token
-        later); tokens of a group lead to the same state with the same odds. The limits are those of
-        any next token; of endnp; of calltp and then endnp; of calltp. Reading a boostq first may
-        raise the last three, anything else lowers them.
-        """
-        if odds not in self.tables:
-            rows, at, shared, total = [], {}, {}, odds[1] * self.kinds(odds[2])[1]
-            for token, group, effect, numerator, boosts in self.kinds(odds[2])[0]:
-                if (numerator, boosts) not in shared:
-                    longer, (_, later, largest) = (
-                        (odds[0] * numerator, total, boosts),
-                        self.kinds(boosts),
-                    )
-                    shared[numerator, boosts] = (
-                        longer,
-                        self.time * longer[0] // total,
-                        self.time * longer[0] * largest // (total * later),
-                    )
-                at[token] = shared[numerator, boosts]
-                rows.append((token, group, effect, *at[token]))
-            ends, calls = at["endnp"][1], at["calltp"][1]
-            calls_then_ends = self.table(at["calltp"][0])[2] if calls else 0
-            boosted, limit, _ = at.get("boostq", (odds, 0, 0))
-            if limit and boosted[2] > odds[2]:
-                more = self.table(boosted)[2:5]
-                ends, calls_then_ends, calls = (
-                    max(pair) for pair in zip((ends, calls_then_ends, calls), more)
-                )
-            self.tables[odds] = (
-                rows,
-                max(row[4] for row in rows),
-                ends,
-                calls_then_ends,
-                calls,
-                len(self.tables),
-            )
+        """Return the continuations of a prefix, (token, meaning, group, odds, limit), and the
+        largest limit; tokens of a group lead to the same state with the same odds."""
+        groups, rows = {}, []
+        for token, longer in self.language.continuations(odds):
+            meaning = self.meanings[token]
+            group = groups.setdefault((meaning, longer), len(groups))
+            rows.append((token, meaning, group, longer, self.time * longer[0] // longer[1]))
+        self.tables[odds] = rows, max(row[-1] for row in rows)
         return self.tables[odds]
 
     def visit(self, state, odds, used):
-        """Test all continuations of a prefix. True if one solves all tasks; self.path then leads to
-        it."""
-        _, most, ends, calls_then_ends, calls, number = self.tables.get(odds) or self.table(odds)
-        if most <= used:
+        """Test all continuations of a prefix. True: one solves all, and self.path leads there."""
+        rows, longest = self.tables.get(odds) or self.table(odds)
+        if longest <= used:
             return False
-        if state.body is None:
-            if calls <= used and state.procedure is not None:
-                state = self.after(state, "forget")
-        elif ends <= used:
-            state = self.after(state, "stop")
-        elif calls_then_ends <= used and state.pending != HOME:
-            state = self.after(state, "settle")
-        out, shown = self.out, self.callback and len(self.path) < 3
-        if (state, number, used) in self.seen and not shown:
-            prefixes, steps = self.seen[state, number, used]
-            out.prefixes += prefixes
-            out.steps += steps
+        if (state, odds, used) in self.seen:
+            self.count(*self.seen[state, odds, used])
             return False
-        self.walked += 1
-        first, done, count = (out.prefixes, out.steps), {}, state.count
-        for token, group, effect, longer, limit, prefixes, steps in self.plan(
-            odds, used, count, state.place
-        ):
-            known = group in done and not shown
-            if known:
-                prefixes, steps = done[group]
-            out.prefixes += prefixes
-            out.steps += steps
-            if effect is None or known:
+        self.count_walk()
+        before, done = (self.prefixes, self.steps), {}
+        for token, meaning, group, longer, limit in rows:
+            if limit <= used:
                 continue
-            before = out.prefixes - prefixes, out.steps - steps
+            if group in done:
+                self.count(*done[group])
+                continue
+            first = self.prefixes, self.steps
+            status, steps, after = self.machine.read(state, meaning, limit - used)
+            self.prefixes += 1
+            self.steps += steps
             self.path.append(token)
-            if effect in LIGHT[state.place]:
-                if self.visit(
-                    state.after.get(effect) or self.after(state, effect), longer, used + count
-                ):
-                    return True
-            else:
-                status, steps, following = self.run(state, effect, limit - used)
-                out.steps += steps
-                if status == "goal" or (
-                    status == "waits" and self.visit(following, longer, used + steps)
-                ):
-                    return True
-            if shown:
-                self.callback(tuple(self.path), out.prefixes - before[0])
+            if status == "goal" or (status == "waits" and self.visit(after, longer, used + steps)):
+                return True
             self.path.pop()
-            done[group] = out.prefixes - before[0], out.steps - before[1]
-        self.seen[state, number, used] = out.prefixes - first[0], out.steps - first[1]
+            done[group] = self.prefixes - first[0], self.steps - first[1]
+        self.seen[state, odds, used] = self.prefixes - before[0], self.steps - before[1]
         return False
 
-    def plan(self, odds, used, count, place):
-        """Continuations in their order, with the prefixes and steps that are certain; those that
-        end there are merged.
+    def count(self, prefixes, steps):
+        """Count prefixes that were tested, and what they cost."""
+        self.prefixes += prefixes
+        self.steps += steps
 
-        Rows are (token, group, effect, odds, limit, prefixes, steps). Effect None stands for tokens
-        in a row that nothing follows: illegal ones, and those that leave no time for another.
-        """
-        key = odds, used, count, place
-        if key not in self.plans:
-            self.plans[key], ended = [], [0, 0]
-            for token, group, effect, longer, limit, following in self.table(odds)[0]:
-                steps = min(used + count, limit) - used if effect in LIGHT[place] else 0
-                illegal = effect in ILLEGAL[place]
-                if limit > used and (
-                    illegal or (steps and (limit < used + count or following <= used + count))
-                ):
-                    ended = [ended[0] + 1, ended[1] + (1 if illegal else steps)]
-                elif limit > used:
-                    self.plans[key] += [(None, -1, None, None, 0, *ended)] * (ended[0] > 0)
-                    self.plans[key].append((token, group, effect, longer, limit, 1, steps))
-                    ended = [0, 0]
-            self.plans[key] += [(None, -1, None, None, 0, *ended)] * (ended[0] > 0)
-        return self.plans[key]
-
-    def run(self, state, effect, limit):
-        """Execute a token for each task, for at most limit steps: (status, steps, state). "goal":
-        all are solved."""
-        result = state.results.get(effect)
-        if result is None or (result[0] == "late" and result[1] < limit):
-            result = state.results[effect] = self.execute(state, effect, limit)
-        return result if result[1] <= limit else ("late", limit, None)
-
-    def execute(self, state, effect, limit):
-        if isinstance(state.body, int):
-            return "halt", state.body, None
-        procedure, left, steps = state.body if effect == "endnp" else state.procedure, [], 0
-        for n, env, depth in state.tasks:
-            if steps == limit:
-                return "late", steps, None
-            steps += 1
-            if effect in ("endnp", "calltp"):
-                status, more, env, depth = self.call(
-                    procedure, n, state.w, env, depth, limit - steps
-                )
-                steps += more
-            else:
-                status, env, depth = self.act(n, env, depth, effect, state.w)
-            if status == "waits":
-                left.append((n, env, depth))
-            elif status != "goal":
-                return status, steps, None
-        return (
-            ("waits", steps, self.state(tuple(left), state.w, procedure))
-            if left
-            else ("goal", steps, None)
-        )
-
-    def act(self, n, env, depth, effect, frame):
-        """(status, state, depth) after an action or a use of the stack."""
-        if isinstance(effect, tuple):
-            after = depth + effect[1]
-            return ("waits" if depth >= effect[0] and after <= STACK_DEPTH else "halt"), env, after
-        try:
-            return "waits", act(self.task_class, n, env, effect, frame), depth
-        except Halt:
-            return "halt", env, depth
-        except Goal:
-            return "goal", env, depth
-
-    def call(self, body, n, frame, env, depth, limit):
-        """(status, steps, state, depth) after a compiled procedure has run on problem n, for at
-        most limit steps."""
-        key = body, n, frame, env, depth
-        if key not in self.calls or (self.calls[key][0] == "late" and self.calls[key][1] < limit):
-            state = [0, env, depth]
-            self.calls[key] = self.enter(body, n, n, frame, limit, state), *state
-        found = self.calls[key]
-        return found if found[1] <= limit else ("late", limit, None, 0)
-
-    def enter(self, body, m, n, frame, limit, state):
-        """One entry of a compiled procedure; changes state = [steps, state of the problem, depth].
-        Its status."""
-        if state[0] == limit:
-            return "late"
-        state[0] += 1
-        for op in body if m else ():
-            if state[0] == limit:
-                return "late"
-            state[0] += 1
-            if op == "nop":
-                continue
-            if isinstance(op, tuple) and len(op) == 3:
-                status = self.enter(
-                    body, m - 1, n, (frame[op[0]], frame[op[1]], frame[op[2]]), limit, state
-                )
-            else:
-                status, state[1], state[2] = self.act(n, state[1], state[2], op, frame)
-            if status != "waits":
-                return status
-        return "waits"
-
-    def foresee(self, body, tasks, frame):
-        """Steps from reading endnp until the program halts, if that is certain whatever else the
-        body will hold.
-
-        Each task runs the body up to its first call; for n = 1 that returns at once. If the task is
-        solved by then, the next one follows.
-        """
-        steps = 0
-        for n, env, depth in tasks:
-            steps += 2  # endnp, entry
-            for op in body:
-                steps += 1
-                if isinstance(op, tuple) and len(op) == 3:
-                    if n > 1:
-                        return None
-                    steps += 1
-                elif op != "nop":
-                    status, env, depth = self.act(n, env, depth, op, frame)
-                    if status == "halt":
-                        return steps
-                    if status == "goal":
-                        break
-            else:
-                return None
-        return None
+    def count_walk(self):
+        """Count a prefix whose continuations are tried, within the budget."""
+        if self.prefixes >= self.budget:
+            raise Late
+        self.walked += 1
+        if self.walked % 4096 == 0:
+            self.watch(self.prefixes)
 
 
-# ---- proofs about frozen programs ----------------------------------------------------------------
-def contract(task_class, program):
-    """The body of a program that provably solves every problem of its class, or None.
+# ---- proofs about frozen programs ----
+def contract(program):
+    """Return the body of a program that provably solves every tower, or None.
 
-    "A": call(n) writes n ones and n twos. "B": call(S, A, D, n) moves the top n disks from S to D,
-    legally, whatever lies below them. Both hold for n = 0, where nothing is done; the body is
-    executed once for n, with each call replaced by what the contract says of n - 1. For "B" the
-    state is where the block of n - 1 disks is and where the disk below it is; mvdsk moves that
-    disk, if the block is neither on top of it nor at its destination.
+    The contract: call(S, A, D, n) moves the top n disks from S to D, legally, whatever lies below
+    them. For n = 0 it holds, as nothing is done; from n - 1 it is followed through the body to n.
     """
     if "defnp" not in program or program[-1] != "endnp":
         return None
     start = program.index("defnp")
-    body, (status, machine) = program[start + 1 : -1], execute(task_class, 1, program[:start], 1000)
-    if (
-        status != "waits"
-        or machine.env != beginning(task_class, 1)
-        or machine.w != HOME
-        or machine.stack
-    ):
-        return None
+    machine = Machine("B")
+    _, _, state = run_program(machine, 1, program[:start], 1000)
+    body = program[start + 1 : -1]
+    if state is not machine.start(1):
+        return None  # not at home any more
     if set(body) - {"calltp", "xSA", "xAD", "mvdsk", "w1", "w2", "boostq", "nop"}:
-        # a definition in a definition halts, and a stack that grows with each call runs over
-        return None
-    if task_class == "A":
-        return (
-            body
-            if [t for t in body if t in ("calltp", "w1", "w2", "mvdsk")] == ["w1", "calltp", "w2"]
-            else None
-        )
-    block, disk, w = 0, 0, HOME
+        return None  # a definition in a definition halts, and a stack that grows runs over
+    return body if moves_a_tower(body) else None
+
+
+def moves_a_tower(body):
+    """Say whether a body moves n disks, if each call in it moves n - 1 disks from its S to its D.
+
+    The block is these n - 1 disks; mvdsk moves the disk below them, if they are out of its way.
+    """
+    block, disk, w = 0, 0, HOME  # pegs of the block and of the disk; arguments
     for token in body:
         if (block, disk) == (2, 2) and token in ("calltp", "mvdsk"):
-            return None  # solved, and then spoilt or moved about
+            return False  # solved, and then spoilt or moved about
         if token in ("xSA", "xAD"):
             w = swapped(token, w)
         elif token == "calltp":
             if block != w[0]:
-                return None
+                return False
             block, w = w[2], HOME
         elif token == "mvdsk":
             if disk != 0 or block != 1:
-                return None
+                return False
             disk = 2
-    return body if (block, disk) == (2, 2) else None
+    return (block, disk) == (2, 2)
 
 
-def contract_cost(program, body, n):
-    """(steps, moves) until a program with a contract reaches its goal on Hanoi problem n, without
-    executing it.
+def cost_of_contract(program, body, n):
+    """Return the steps and moves until a program with a contract has solved Hanoi problem n.
 
-    In the body the last action is the last calltp; at n = 1 that moves nothing, and the last action
-    is mvdsk.
+    The last action in its body is the last calltp; at n = 1 that moves nothing: mvdsk is the last.
     """
-    calls, moves, disk = body.count("calltp"), body.count("mvdsk"), body.index("mvdsk")
+    calls = body.count("calltp")
     last = max(i for i, token in enumerate(body) if token in ("calltp", "mvdsk"))
-    whole, goal, moved = [1], [0], [0]
+    whole, goal = [1], [0]  # steps of a call with m = 0, 1, ...: to its end, and to its last move
     for m in range(1, n + 1):
-        end = last if m > 1 else disk
+        end = last if m > 1 else body.index("mvdsk")
         before = 1 + end + 1 + body[:end].count("calltp") * whole[m - 1]
         goal.append(before + (goal[m - 1] if body[end] == "calltp" else 0))
         whole.append(1 + len(body) + calls * whole[m - 1])
-        moved.append(moves + calls * moved[m - 1])
-    return len(program) + goal[n], moved[n]
+    return len(program) + goal[n], 2**n - 1
 
 
-# ---- OOPS ----------------------------------------------------------------------------------------
+def attempt(config, machine, program, n, limit):
+    """Run a frozen program on problem n: returns its status, steps, actions and state (or None).
+
+    Large towers are not moved disk by disk if the program has a contract.
+    """
+    large = machine.task_class == "B" and n > config.direct_tasks
+    body = contract(program) if large else None
+    if body:
+        steps, moves = cost_of_contract(program, body, n)
+        return ("goal" if steps <= limit else "late"), min(steps, limit), moves, None
+    before = machine.actions
+    status, steps, state = run_program(machine, n, program, limit)
+    return status, steps, machine.actions - before, state
+
+
+# ---- OOPS ----
 @dataclass
 class Solved:
-    """How one problem was solved: the program, where it came from, and what was spent on the
-    problem."""
+    """How one problem was solved, and what was spent on it."""
 
     n: int
-    program: tuple = None
-    how: str = "not"  # unchanged, prolonged or fresh
+    program: tuple = ()
+    how: str = "not"  # "unchanged", "prolonged" or "fresh"
     phase: int = 0  # log2 of T
     prefixes: int = 0
     steps: int = 0
-    runtime: int = 0  # steps of the program, on the problems it was tested on
-    probability: float = 1.0  # of what was added to the frozen program, or of the fresh one
-    moves: int = 0  # of the program on this problem
+    walked: int = 0
 
 
-def reuse(config, task_class, program, n, limit):
-    """Run the frozen program on problem n for at most limit steps: (status, steps, actions, machine
-    or None).
+def reuse(task, frozen, searcher, config):
+    """The first half of a phase: the frozen program, unchanged and then prolonged, on problem n."""
+    limit = 2**task.phase
+    status, steps, _, state = attempt(config, searcher.machine, frozen, task.n, limit)
+    searcher.count(1, steps)
+    if status == "goal":
+        task.program, task.how = frozen, "unchanged"
+    elif status == "waits":
+        boosts = frozen.count("boostq") if searcher.language.experience else 0
+        added = searcher.search(state, steps, limit, boosts)
+        if added:
+            task.program, task.how = frozen + added, "prolonged"
 
-    Beyond config.direct_tasks a program with a contract is not executed step by step.
-    """
-    body = contract(task_class, program) if task_class == "B" and n > config.direct_tasks else None
-    if body is None:
-        status, machine = execute(task_class, n, program, limit)
-        return status, machine.steps, machine.moves, machine
-    steps, moves = contract_cost(program, body, n)
-    return ("goal" if steps <= limit else "late"), min(steps, limit), moves, None
+
+def afresh(task, searcher):
+    """The second half: fresh programs, on all problems up to n."""
+    state = searcher.machine.start(*range(1, task.n + 1))
+    found = searcher.search(state, 0, 2**task.phase)
+    if found:
+        task.program, task.how = found, "fresh"
 
 
-def oops(config, language, task_class, progress=None, searcher=None, until_universal=False):
-    """Solve problems 1, ..., config.tasks in order, or until a program has a contract. Returns a
-    list of Solved.
-
-    For each problem T = 2, 4, 8, ...: first the frozen program, unchanged and then prolonged, on
-    this problem; then fresh programs, on all problems so far. Each half may use T steps. What
-    solves the problem is frozen.
-    """
-    gc.collect()  # the states of an earlier search refer to one another
-    searcher = searcher or Searcher(language, task_class)
-    history, frozen = [], None
-    for n in range(1, config.tasks + 1):
-        if until_universal and frozen and contract(task_class, frozen):
-            break
-        task, boosts = Solved(n), 0
-        for task.phase in range(1, config.phases + 1):
-            time, machine, out = 2**task.phase, None, Outcome()
+def solve(task, frozen, searcher, config):
+    """Spend T = 2, 4, 8, ... steps on each half until problem n is solved; note what was spent."""
+    before = searcher.prefixes, searcher.steps, searcher.walked
+    try:
+        while not task.program and task.phase < config.phases:
+            task.phase += 1
             if frozen:
-                status, steps, task.moves, machine = reuse(config, task_class, frozen, n, time)
-                task.prefixes, task.steps = task.prefixes + 1, task.steps + steps
-                if status == "goal":
-                    task.program, task.how, task.runtime = frozen, "unchanged", steps
-                    break
-                if status == "waits":
-                    boosts = language.odds(frozen)[2]
-                    out = searcher.search([machine], time, boosts)
-                    task.prefixes, task.steps = task.prefixes + out.prefixes, task.steps + out.steps
-                    if out.found:
-                        task.program, task.how = frozen + out.found, "prolonged"
-                        task.probability = share(language.odds(out.found, boosts))
-                        break
-            out = searcher.search([Machine(task_class, i, 0) for i in range(1, n + 1)], time)
-            task.prefixes, task.steps = task.prefixes + out.prefixes, task.steps + out.steps
-            if progress:
-                progress(
-                    n / config.tasks,
-                    f"{task_class}, n = {n}, T = 2^{task.phase}, {task.prefixes:,} prefixes",
-                )
-            if out.found:
-                task.program, task.how, task.probability = (
-                    out.found,
-                    "fresh",
-                    share(language.odds(out.found)),
-                )
-                break
+                reuse(task, frozen, searcher, config)
+            if not task.program:
+                afresh(task, searcher)
+    except Late:
+        pass  # the budget is spent
+    task.prefixes = searcher.prefixes - before[0]
+    task.steps = searcher.steps - before[1]
+    task.walked = searcher.walked - before[2]
+
+
+def oops(config, searcher, until_universal=False):
+    """Solve problems 1, ..., config.tasks in order, or until a program has a contract; returns a
+    list of Solved. What solves a problem is frozen: it is tried first on the next one."""
+    history, frozen = [], ()
+    for n in range(1, config.tasks + 1):
+        task = Solved(n)
+        solve(task, frozen, searcher, config)
         history.append(task)
-        if task.program is None:
-            break
-        if task.how != "unchanged":
-            tested = range(1, n + 1) if task.how == "fresh" else [n]
-            runs = [execute(task_class, i, task.program, 2**task.phase)[1] for i in tested]
-            task.runtime, task.moves = sum(machine.steps for machine in runs), runs[-1].moves
         frozen = task.program
+        if not frozen or (until_universal and contract(frozen)):
+            break
     return history
 
 
-def share(odds):
-    return odds[0] / odds[1]
-
-
-# ---- what else might do: sequences of moves, and reuse without search for recursion --------------
-def shortest_moves(n):
-    """Length of the shortest sequence of M (move from w's S to w's D), SD and SA (swaps) that
-    solves Hanoi n."""
-    length, states, known = 0, {(beginning("B", n), HOME)}, set()
-    while True:
-        length, known, after = length + 1, known | states, set()
-        for env, w in states:
-            after |= {(env, swapped("xSA", w)), (env, swapped("xAD", w))}
-            try:
-                after.add((act("B", n, env, "mvdsk", w), w))
-            except Halt:
-                pass
-            except Goal:
-                return length
-        states = after - known
-
-
-def run_with_copies(program, copies, n, env, frame):
-    """The state after M, SD, SA and C; C runs the last copy with the present frame, and that copy
-    the one before."""
-    for token in program:
-        if token == "C":
-            if not copies:
-                raise Halt
-            env = run_with_copies(copies[-1], copies[:-1], n, env, frame)
-        elif token == "M":
-            env = act("B", n, env, "mvdsk", frame)
-        else:
-            frame = swapped("xAD" if token == "SD" else "xSA", frame)
-    return env
-
-
-def solves_with_copies(program, copies, n):
-    try:
-        run_with_copies(program, copies, n, beginning("B", n), HOME)
-    except (Goal, Halt) as end:
-        return isinstance(end, Goal)
-    return False
-
-
-def reuse_only(largest, longest=6):
-    """Search without probabilities, where C calls the program of the problem before: (reach,
-    copies, reach with one).
-
-    For each n the last program is tried again, then all sequences by length. The frozen programs
-    form a ladder, one copy for each smaller n. With the first of them only, the last program found
-    does not get far.
-    """
-    copies, sequences = (
-        [],
-        [p for size in range(longest) for p in product(("M", "SD", "SA", "C"), repeat=size + 1)],
-    )
-    for n in range(1, largest + 1):
-        program = next(
-            (p for p in copies[-1:] + sequences if solves_with_copies(p, copies, n)), None
-        )
-        if program is None:
-            break
-        copies.append(program)
-    alone = [n for n in range(1, largest + 1) if solves_with_copies(copies[-1], copies[:1], n)]
-    return len(copies), len(copies) - 1, max(alone, default=0)
-
-
-# ---- the experiment ------------------------------------------------------------------------------
-def totals(history):
-    """Prefixes and steps of all problems together."""
-    return sum(task.prefixes for task in history), sum(task.steps for task in history)
-
-
-def summary(name, history, task_class):
-    """The search, up to the problem at which the last program was found, as metrics; `universal` by
-    its contract."""
-    last = ([task for task in history if task.how in ("prolonged", "fresh")] or history)[-1]
-    prefixes, steps = totals(history[: last.n])
+# ---- evaluation ----
+def summary(history):
+    """Sum up a search, up to the problem at which its last program was found."""
+    found = [task for task in history if task.how in ("prolonged", "fresh")] or history
+    last = found[-1]
+    until = history[: last.n]
     return {
-        f"{name}_found_at": last.n,
-        f"{name}_prefixes": prefixes,
-        f"{name}_steps": steps,
-        f"{name}_phase": last.phase,
-        f"{name}_runtime": last.runtime,
-        f"{name}_probability": last.probability,
-        f"{name}_tokens": len(last.program or ()),
-        f"{name}_fresh": last.how == "fresh",
-        f"{name}_universal": contract(task_class, last.program or ()) is not None,
-        f"{name}_levin_steps": last.runtime / last.probability,
-        f"{name}_share_of_bound": steps * last.probability / max(last.runtime, 1),
+        "prefixes": sum(task.prefixes for task in until),
+        "steps": sum(task.steps for task in until),
+        "tokens": len(last.program),
+        "phase": last.phase,
+        "found_at": last.n,
     }
 
 
 def verify(config, task_class, program):
-    """The largest n up to which a program solves all problems, and by how many actions it exceeds
-    the fewest."""
-    excess = 0
+    """Return up to which n a program solves all problems, and its actions beyond the fewest."""
+    machine, excess = Machine(task_class), 0
+    limit = 2**60 if contract(program) else 2**20
     for n in range(1, config.tasks + 1):
-        status, _, actions, _ = reuse(
-            config, task_class, program, n, 2**60 if contract(task_class, program) else 2**20
-        )
+        status, _, actions, _ = attempt(config, machine, program, n, limit)
         if status != "goal":
             return n - 1, excess
         excess += actions - (2 * n if task_class == "A" else 2**n - 1)
     return config.tasks, excess
 
 
-def languages(size, seed):
-    """Instructions in an order drawn from the seed: for class A, and for B without experience."""
-    order = np.random.default_rng(seed).permutation(size)
-    tokens = tuple(np.array(instruction_set(size))[order].tolist())
-    return Language(tokens), Language(tokens, BIAS)
+# ---- the experiment ----
+HANOI = tuple("defnp xAD calltp xSA mvdsk calltp endnp".split())  # for the exact gain only
 
 
-def report(task_class, history):
-    """Print how each problem was solved."""
-    print(
-        f"\nclass {task_class}:\n"
-        f"{'n':>12}  how        log2 T          prefixes             steps  program"
-    )
-    for task in history:
-        program = "the same" if task.how == "unchanged" else " ".join(task.program or ())
-        print(
-            f"{task.n:>12}  {task.how:<9}  {task.phase:>6}  {task.prefixes:>16,}  {task.steps:>16,}"
-            f"  {program}"
-        )
-
-
-def plain_check(config, language, task_class, starts):
-    """How many phases differ between the plain searcher and the one by classes; and the prefixes of
-    the plain one."""
-    searcher, differ, prefixes = Searcher(language, task_class), 0, 0
-    for phase in range(1, config.plain_phases + 1):
-        for machines in starts:
-            plain = plain_search(language, machines, 2**phase)
-            differ += plain != searcher.search(machines, 2**phase)
-            prefixes += plain.prefixes
-    return differ, prefixes
-
-
-@contextmanager
-def collecting_by_hand():
-    """No garbage collection but what oops() asks for when it starts: it would walk through millions
-    of tuples again and again."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-@collecting_by_hand()
-def run(config, seed, progress=None):
-    """Both classes; class B without experience, and without boostq; what the plain searcher says;
-    other schemes."""
-    first, cold = languages(config.instructions, seed)
-    started = perf_counter()
-    writing = oops(config, first, "A", progress)
-    report("A", writing)
-    warm = replace(cold, experience=writing[-1].program or ())
-    searcher = Searcher(warm, "B")
-    towers = oops(config, warm, "B", progress, searcher)
-    report("B", towers)
-    seconds, walked = perf_counter() - started, searcher.walked
-    del searcher
-    solved = [history[-1].program or () for history in (writing, towers)]
-    out = summary("a", writing, "A") | summary("b", towers, "B")
-    (out["a_verified_to"], out["a_excess"]), (out["b_verified_to"], out["b_excess"]) = (
-        verify(config, task_class, program) for task_class, program in zip("AB", solved)
-    )
-    out |= {
-        "b_boosted": solved[1][:1] == ("boostq",),
-        "b_largest_direct": config.direct_tasks,
-        "b_unchanged": sum(task.how == "unchanged" for task in towers),
-    }
-    for task in towers[:3]:
-        out |= {
-            f"b{task.n}_prefixes": task.prefixes,
-            f"b{task.n}_phase": task.phase,
-            f"b{task.n}_prolonged": task.how == "prolonged",
-            f"b{task.n}_moves": task.moves,
-        }
-    out["last_moves"], out["last_runtime"] = towers[-1].moves, towers[-1].runtime
-    out["prefixes"], out["steps"] = totals(writing + towers)
-    out |= {
-        "walked": walked,
-        "prefixes_per_walked": totals(towers)[0] / walked,
-        "prefixes_per_second": out["prefixes"] / seconds,
+def run(config, seed, progress):
+    """Solve both classes in order, then Hanoi without experience, with more prefixes."""
+    (order_seed,) = np.random.SeedSequence(seed).spawn(1)
+    language_a, cold = languages(config, order_seed)
+    writing = oops(config, Searcher(language_a, "A", watch=part(progress, 0.0, 0.05, 4e6)))
+    writer = writing[-1].program
+    warm = replace(cold, experience=writer)
+    seconds = process_time()
+    towers = oops(config, Searcher(warm, "B", watch=part(progress, 0.05, 0.6, 8e7)))
+    seconds = process_time() - seconds
+    solver = towers[-1].program
+    a, b = summary(writing), summary(towers)
+    b["states_per_second"] = sum(task.walked for task in towers) / max(seconds, 1e-9)
+    budget = config.cold_factor * b["prefixes"]
+    without = oops(config, Searcher(cold, "B", budget, part(progress, 0.6, 1.0, budget)), True)
+    verified_a, excess_a = verify(config, "A", writer)
+    verified_b, excess_b = verify(config, "B", solver)
+    excess = excess_a + excess_b
+    return {
+        "a": a,
+        "b": b,
+        "both_universal": int(verified_a == verified_b == config.tasks and excess == 0),
+        "b_boosted": int(solver[:1] == ("boostq",)),
+        "excess": excess,
+        "walked_warm": sum(task.walked for task in towers[: b["found_at"]]),
+        "walked_cold": sum(task.walked for task in without),
+        "cold_found": int(contract(without[-1].program) is not None),
+        "exact_gain": warm.probability(("boostq", *HANOI)) / cold.probability(HANOI),
     }
 
-    without = {
-        "cold": cold,
-        "no_boostq": Language(tuple(t for t in warm.tokens if t != "boostq"), BIAS[:3]),
-    }
-    for name, language in without.items():
-        history = oops(config, language, "B", progress, until_universal=True)
-        report(f"B, {name}", history)
-        out |= summary(name, history, "B")
-        for counted in ("prefixes", "steps"):
-            out[f"{name}_over_warm_{counted}"] = out[f"{name}_{counted}"] / out[f"b_{counted}"]
-    boosted = share(warm.odds(UNIVERSAL))
-    out["expected_gain"] = boosted / share(cold.odds(UNIVERSAL[1:]))
-    out["paper_boosted"] = (74 / (7 * 73)) ** 3 * (
-        74 / (12 * 73)
-    ) ** 7  # three, then seven tokens; numerators 1 + 73
-    out["paper_not_boosted"] = (74 / (7 * 73)) ** 3 * (1 / (7 * 73)) ** 4
 
-    fresh = {c: [Machine(c, n, 0) for n in (1, 2, 3)] for c in "AB"}
-    prolonged, started = execute("B", 3, ("mvdsk", "xAD", "xSA", "mvdsk"), 4)[1], perf_counter()
-    checks = [
-        plain_check(config, first, "A", [fresh["A"]]),
-        plain_check(config, warm, "B", [fresh["B"], [prolonged]]),
-    ]
-    out["plain_differences"], out["plain_prefixes"] = (sum(column) for column in zip(*checks))
-    out["plain_prefixes_per_second"] = out["plain_prefixes"] / (perf_counter() - started)
-
-    for n in range(1, config.move_tasks + 1):
-        out[f"moves_{n}_tokens"] = shortest_moves(n)
-    out["ladder_reach"], out["ladder_copies"], out["one_copy_reach"] = reuse_only(
-        config.ladder_tasks
+def part(progress, begin, end, expected):
+    """Return what a searcher shows its count to, in this part of the run."""
+    return lambda prefixes: progress(
+        begin + (end - begin) * min(1.0, prefixes / expected), f"{prefixes:,} prefixes"
     )
-    return out
-
-
-UNIVERSAL = (
-    "boostq",
-    "defnp",
-    "xAD",
-    "calltp",
-    "xSA",
-    "mvdsk",
-    "calltp",
-    "endnp",
-)  # for the exact gain only
-
-
-@collecting_by_hand()
-def study(config, seed, progress=None):
-    """Languages of other sizes, each in several orders, with experience and without, until a
-    program is universal."""
-    out = {"sizes": list(config.study_sizes), "exact_gain": []}
-    for size in config.study_sizes:
-        counts = {"warm": [], "cold": []}
-        for order in range(config.study_orders):
-            first, cold = languages(size, np.random.SeedSequence([seed, order]))
-            writing = oops(config, first, "A", progress, until_universal=True)
-            warm = replace(cold, experience=writing[-1].program or ())
-            for name, language in (("warm", warm), ("cold", cold)):
-                history = oops(config, language, "B", progress, until_universal=True)
-                counts[name].append(
-                    (*totals(history), contract("B", history[-1].program or ()) is not None)
-                )
-        out["exact_gain"].append(share(warm.odds(UNIVERSAL)) / share(cold.odds(UNIVERSAL[1:])))
-        for name, rows in counts.items():
-            prefixes, steps, universal = zip(*rows)
-            out |= {
-                f"{name}_prefixes_{size}": float(np.median(prefixes)),
-                f"{name}_universal_{size}": sum(universal),
-                f"{name}_steps_{size}": float(np.median(steps)),
-                f"{name}_all_prefixes_{size}": list(prefixes),
-            }
-        out[f"gain_prefixes_{size}"] = out[f"cold_prefixes_{size}"] / out[f"warm_prefixes_{size}"]
-        out[f"gain_steps_{size}"] = out[f"cold_steps_{size}"] / out[f"warm_steps_{size}"]
-    for name in ("warm", "cold"):
-        medians = [out[f"{name}_prefixes_{size}"] for size in config.study_sizes]
-        out[f"{name}_spread"] = max(medians) / min(medians)
-    out["largest_gain_steps"] = out[f"gain_steps_{config.study_sizes[-1]}"]
-    out["universal"] = sum(
-        out[f"{name}_universal_{size}"] for name in ("warm", "cold") for size in config.study_sizes
-    )
-    return out
 
 
 # ---- tail: the command line, byte-identical in every stub; its text stands in SPEC.md ----

@@ -2,7 +2,7 @@
 # requires-python = ">=3.11"
 # dependencies = ["numpy>=1.26", "matplotlib"]
 # ///
-"""Draw the figures of oops-towers-of-hanoi into viz/. The measured gains come from study.json."""
+"""Draw the figures of oops-towers-of-hanoi into viz/. What searches cost comes from the records."""
 
 import argparse
 import json
@@ -11,19 +11,16 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import study_oops_towers_of_hanoi as study
 from matplotlib.patches import ConnectionPatch
 from oops_towers_of_hanoi import (
     BIAS,
-    QUICK,
-    UNIVERSAL,
+    HANOI,
     Config,
-    Goal,
     Language,
     Machine,
     instruction_set,
-    languages,
-    oops,
-    share,
+    run_program,
 )
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
@@ -45,257 +42,157 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-config = replace(Config(), **(QUICK if flags.quick else {}))
-first, cold = languages(config.instructions, flags.seed)
-writing = oops(config, first, "A")
-warm = replace(cold, experience=writing[-1].program)
-towers = oops(config, warm, "B")
-without = oops(config, cold, "B", until_universal=True)
-solver = next((task.program for task in towers if task.how == "fresh" and task.n > 1), UNIVERSAL)
 (flags.out / "viz").mkdir(exist_ok=True)
+SOLVER = ("boostq", *HANOI)
+WRITER = ("defnp", "w1", "calltp", "w2", "endnp")
 
 
-def short(count):
-    """A count for a label: 164 thousand, 50 million, 8.7 billion."""
-    for size, name in ((10**9, "billion"), (10**6, "million"), (10**3, "thousand")):
-        if count >= size:
-            return (
-                f"{count / size:.2g} {name}" if count < 10 * size else f"{count / size:.0f} {name}"
-            )
-    return str(count)
-
-
-# ---- prefixes tested for each problem ------------------------------------------------------------
-fig, ax = plt.subplots(figsize=(9, 5))
-gap = len(writing) + 2
-ax.bar(range(1, len(writing) + 1), [task.prefixes for task in writing], color=BLUE, width=0.85)
-ax.bar(
-    [gap + task.n for task in towers], [task.prefixes for task in towers], color=GREEN, width=0.85
-)
-for task in without:
-    ax.bar(
-        gap + task.n,
-        task.prefixes,
-        color="none",
-        edgecolor=RED,
-        linewidth=1.6,
-        width=0.85,
-        zorder=3,
-    )
-for task, x, colour, right, space in (
-    (writing[1], 2, BLUE, 16, " "),
-    (towers[1], gap + 2, GREEN, 40, "\n"),
-    (towers[2], gap + 3, GREEN, 26, " "),
-):
-    ax.annotate(
-        f"n = {task.n}: {short(task.prefixes)},{space}{task.how}",
-        (x, task.prefixes),
-        (right, 6),
-        textcoords="offset points",
-        color=colour,
-        weight="bold",
-        va="center",
-        arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.8},
-    )
-spent, last = sum(task.prefixes for task in without), without[-1]
-ax.annotate(
-    f"without experience: {short(spent)} in all,\nuniversal after n = {last.n}",
-    (gap + last.n, last.prefixes),
-    (16, -2),
-    textcoords="offset points",
-    color=RED,
-    weight="bold",
-    va="center",
-    arrowprops={"arrowstyle": "-", "color": RED, "linewidth": 0.8},
-)
-ax.text(
-    gap + 0.74 * len(towers),
-    1.7e7,
-    "n = 4, 5, ...: the same program;\nfresh ones are tried besides",
-    color=GREEN,
-    ha="center",
-    va="center",
-)
-ax.text(0.62 * len(writing), 1e3, "n = 3, 4, ...: the same program", color=BLUE, ha="center")
-ticks = [1, 10, 20, 30] if len(writing) == 30 else [1, 2, 3]
-ax.set_xticks([*ticks, *(gap + n for n in ticks)], [*ticks, *ticks])
-ax.set(
-    yscale="log",
-    ylim=(1, max(task.prefixes for task in without) * 30),
-    ylabel="prefixes tested for the problem",
-    xlabel="n, of ones and twos (left) and of Hanoi (right)",
-)
-ax.set_title(
-    "Two searches pay for sixty problems; without experience the second costs "
-    f"{spent / sum(task.prefixes for task in towers[:3]):,.0f} times as much",
-    fontsize=11,
-)
-fig.savefig(flags.out / "viz" / "cost.png")
-
-# ---- probabilities before and after boostq -------------------------------------------------------
-tokens = instruction_set(config.instructions)
-ordered = Language(tokens, BIAS, warm.experience)
-fig, axes = plt.subplots(2, 1, figsize=(9, 5), sharex=True)
-for ax, boosts, says in ((axes[0], 0, "before"), (axes[1], 1, "after boostq")):
-    heights = [share(ordered.odds((token,), boosts)) for token in tokens]
-    colours = [ORANGE if token in solver[1:] else "#BBBBBB" for token in tokens]
-    ax.bar(range(len(tokens)), heights, color=colours)
-    product = float(np.prod([share(ordered.odds((token,), boosts)) for token in solver[1:]]))
-    ax.text(
-        len(tokens) - 0.5,
-        0.17,
-        f"{says}: the seven tokens of the program\nhave probability {product:.1e}",
-        ha="right",
-        va="center",
-        weight="bold",
-    )
-    ax.set(ylabel="probability", ylim=(0, 0.27))
-axes[1].set_xticks(range(len(tokens)), tokens, rotation=60, ha="right")
-axes[0].set_title("boostq makes the first program's instructions probable; three are needed again")
-axes[0].text(
-    -0.5, 0.25, "orange: instructions of the program for Hanoi", color="#B37800", va="center"
-)
-fig.savefig(flags.out / "viz" / "boost.png")
-
-# ---- gain against the number of instructions -----------------------------------------------------
-fig, ax = plt.subplots(figsize=(8, 4.8))
-sizes = np.arange(9, 101)
-exact = []
-for size in sizes:
-    sized = instruction_set(int(size))
-    exact.append(
-        share(Language(sized, BIAS, warm.experience).odds(UNIVERSAL))
-        / share(Language(sized, BIAS).odds(UNIVERSAL[1:]))
-    )
-ax.plot(sizes, exact, color=BLACK)
-ax.text(100, 17, "line: by how much experience raises\nthe probability of the program", ha="right")
-path = Path(__file__).with_name("study.json")
-study = {"sizes": []}
-if path.exists():
-    study = json.loads(path.read_text("utf-8"))["records"][0]["metrics"]
-for size in study["sizes"]:
-    ratios = np.divide(study[f"cold_all_prefixes_{size}"], study[f"warm_all_prefixes_{size}"])
-    ax.plot(
-        np.full(len(ratios), size),
-        ratios,
-        "o",
-        color=GREEN,
-        alpha=0.7,
-        markersize=6,
-        markeredgewidth=0,
-    )
-if study["sizes"]:
-    ax.text(
-        100,
-        55,
-        "dots: prefixes tested without\nexperience over with it, measured",
-        color=GREEN,
-        weight="bold",
-        ha="right",
-    )
-paper = (74 / 876) ** 7 / ((1 / 511) ** 4)
-ax.plot(73, paper, "D", color=BLACK)
-ax.text(73, paper * 0.7, "the paper's programs,\n73 instructions", ha="center", va="top")
-ax.set(
-    xscale="log",
-    yscale="log",
-    xlim=(8, 105),
-    xlabel="instructions of the language, n$_Q$",
-    ylabel="gain from experience, times",
-)
-ax.set_xticks([9, 12, 16, 24, 32, 50, 73, 100], ["9", "12", "16", "24", "32", "50", "73", "100"])
-ax.minorticks_off()
-ax.set_title("The more instructions there are, the more it helps to know which ones matter")
-fig.savefig(flags.out / "viz" / "gain.png")
-
-
-# ---- the program at work -------------------------------------------------------------------------
+# ---- the program at work ----
 class Watched(Machine):
-    """Records when each call begins and ends, and the pegs after each move."""
+    """Notes when each call begins and ends, and the step and the frame of each move."""
 
-    def call(self, n, frame):
-        begin, place = self.steps, len(self.spans)
+    LIMIT = 10**6
+    spans, moves, depth = [], [], 0
+
+    def call(self, procedure, n, frame):
+        begin, place = self.LIMIT - self.steps_left, len(self.spans)
         self.spans.append(None)
         self.depth += 1
         try:
-            super().call(n, frame)
+            super().call(procedure, n, frame)
         finally:
             self.depth -= 1
-            self.spans[place] = n, frame, self.depth, begin, self.steps
+            self.spans[place] = n, frame, self.depth, begin, self.LIMIT - self.steps_left
 
-    def execute(self, token, w, frame):
-        if token == "mvdsk":
-            self.moved.append((self.steps, frame))
-        return super().execute(token, w, frame)
+    def act(self, token, frame):
+        self.moves.append((self.LIMIT - self.steps_left, frame))
+        super().act(token, frame)
 
 
-machine = Watched("B", 3, 10**6)
-machine.spans, machine.moved, machine.depth = [], [], 0
-try:
-    for token in solver:
-        machine.read(token)
-except Goal:
-    pass
-fig, (pegs, calls) = plt.subplots(2, 1, figsize=(10, 5.6), height_ratios=[1, 1.6])
+machine = Watched("B")
+_, used, _ = run_program(machine, 3, SOLVER, Watched.LIMIT)
+fig, (pegs, calls) = plt.subplots(2, 1, figsize=(9, 5.4), height_ratios=[1, 1.5])
 env, colours = [[3, 2, 1], [], []], {1: ORANGE, 2: SKY, 3: BLUE}
-for slot, (at, frame) in enumerate([(None, None), *machine.moved]):
+for slot, (at, frame) in enumerate([(None, None), *machine.moves]):
     if frame:
         env[frame[2]].append(env[frame[0]].pop())
-        pegs.text(slot, -0.45, f"{frame[0]} to {frame[2]}", ha="center", va="top", fontsize=9)
+        pegs.text(slot, -0.4, f"{frame[0]} to {frame[2]}", ha="center", va="top")
         calls.axvline(at, color=GREY, linewidth=0.6, zorder=0)
-        line = ConnectionPatch(
-            (slot, -1.2),
-            (at, 0.1),
-            "data",
-            "data",
-            axesA=pegs,
-            axesB=calls,
-            color=GREY,
-            linewidth=0.6,
+        ends = (slot, -1.25), (at, 0.1)
+        fig.add_artist(
+            ConnectionPatch(*ends, "data", "data", axesA=pegs, axesB=calls, color=GREY, lw=0.6)
         )
-        fig.add_artist(line)
+    else:
+        pegs.text(slot, -0.4, "start", ha="center", va="top")
     for peg in range(3):
-        x = slot + (peg - 1) * 0.28
+        x = slot + (peg - 1) * 0.29
         pegs.plot([x, x], [0, 3.4], color=GREY, linewidth=0.8, zorder=0)
         for height, disk in enumerate(env[peg]):
-            half = 0.03 + 0.033 * disk
-            pegs.add_patch(
-                plt.Rectangle(
-                    (x - half, height + 0.05), 2 * half, 0.9, color=colours[disk], linewidth=0
-                )
-            )
-    pegs.plot([slot - 0.42, slot + 0.42], [0, 0], color=GREY, linewidth=0.8)
+            half = 0.035 + 0.033 * disk
+            box = plt.Rectangle((x - half, height + 0.05), 2 * half, 0.9, color=colours[disk], lw=0)
+            pegs.add_patch(box)
+    pegs.plot([slot - 0.43, slot + 0.43], [0, 0], color=GREY, linewidth=0.8)
 pegs.set(xlim=(-0.5, 7.5), ylim=(-1.4, 3.6))
 pegs.axis("off")
-pegs.set_title("One body of five tokens, called by itself, moves three disks", pad=14)
+pegs.set_title("Eight tokens move any tower: here three disks", pad=12)
 for n, frame, depth, begin, end in machine.spans:
     if n:
-        calls.add_patch(
-            plt.Rectangle(
-                (begin, -depth), end - begin, -0.8, color=colours[n], alpha=0.85, linewidth=0
-            )
-        )
+        box = (begin, -depth - 1), end - begin, 0.8
+        calls.add_patch(plt.Rectangle(*box, color=colours[n], linewidth=0))
+        says = f"n = {n}: {frame[0]} to {frame[2]}"
+        ink = "white" if n == 3 else BLACK
         calls.text(
-            (begin + end) / 2,
-            -depth - 0.4,
-            f"n = {n}: {frame[0]} to {frame[2]}",
-            ha="center",
-            va="center",
-            color="white" if n == 3 else BLACK,
-            fontsize=9,
-            clip_on=True,
+            (begin + end) / 2, -depth - 0.6, says, ha="center", va="center", color=ink, fontsize=9
         )
-calls.set(ylim=(-3.6, 0.1), yticks=(), xlim=(0, machine.steps + 1), xlabel="step of the program")
+calls.set(ylim=(-3.9, 0.1), yticks=(), xlim=(0, used + 1), xlabel="step of the program")
 calls.spines["left"].set_visible(False)
-calls.text(
-    machine.steps / 2,
-    -3.25,
-    " ".join(solver),
-    fontsize=11,
-    weight="bold",
-    va="center",
-    ha="center",
-    bbox={"facecolor": "white", "edgecolor": "none"},
-    zorder=4,
-)
+calls.text(3.5, -0.35, "calls in progress", ha="center", color=GREY)
+white = {"facecolor": "white", "edgecolor": "none"}
+where = {"va": "center", "ha": "center", "bbox": white, "zorder": 4}
+calls.text(used / 2, -3.5, " ".join(SOLVER), fontsize=12, weight="bold", **where)
 fig.savefig(flags.out / "viz" / "trace.png")
+
+
+# ---- what each problem costs ----
+def short(count):
+    """Return a count for a label: 164 thousand, 50 million, 8.7 billion."""
+    for size, name in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
+        if count >= size:
+            digits = 1 if count < 10 * size else 0
+            return f"{count / size:.{digits}f} {name}"
+    return f"{count:.0f}"
+
+
+def records_of_study():
+    """Return the metrics of each recorded seed of the study, or those of a quick run."""
+    path = Path(__file__).with_name("study.json")
+    if path.exists() and not flags.quick:
+        return [record["metrics"] for record in json.loads(path.read_text("utf-8"))["records"]]
+    table = study.run(replace(study.Config(), **study.QUICK), flags.seed, lambda *_: None)
+    rows = [(f"{row}.", part) for row, part in table.items() if isinstance(part, dict)]
+    return [{f"{row}{name}": value for row, part in rows for name, value in part.items()}]
+
+
+records = records_of_study()
+fig, ax = plt.subplots(figsize=(9, 5))
+ticks, labels, place = [], [], 0
+for name, colour, says in (
+    ("warm", GREEN, "with experience"),
+    ("cold", RED, "without experience"),
+):
+    prefixes = np.array([record[f"tasks.{name}_prefixes"] for record in records])  # (seeds, n)
+    states = np.array([record[f"tasks.{name}_walked"] for record in records])  # (seeds, n)
+    for n in range(prefixes.shape[1]):
+        x = place + n
+        middle = float(np.median(prefixes[:, n]))
+        ax.bar(x, middle, color=colour, width=0.8, alpha=0.85, zorder=1)
+        ax.plot(np.full(len(records), x), prefixes[:, n], "o", color=BLACK, ms=3, zorder=3)
+        ax.text(x, middle * 1.5, short(middle), ha="center", color=colour, weight="bold")
+        walked = float(np.median(states[:, n]))
+        ax.plot([x - 0.4, x + 0.4], [walked, walked], color=BLACK, linewidth=2.4, zorder=4)
+    ticks += range(place, place + prefixes.shape[1])
+    labels += [f"n = {n}" for n in range(1, prefixes.shape[1] + 1)]
+    middle_of_group = place + (prefixes.shape[1] - 1) / 2
+    ax.annotate(
+        f"Hanoi {says}",
+        (middle_of_group, 0),
+        (0, -34),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="center",
+        color=colour,
+        weight="bold",
+    )
+    place += prefixes.shape[1] + 1
+ax.axhline(9.4e10, **PAPER)
+ax.text(-0.6, 1.2e11, "the paper's whole run, both classes, 73 instructions", va="bottom")
+ax.set_xticks(ticks, labels)
+ax.set(yscale="log", ylim=(1, 3e12), xlim=(-0.7, place - 1.3))
+ax.set_ylabel("prefixes of programs, for each problem")
+ax.text(0.02, 0.8, "bars: counted, as in the paper", transform=ax.transAxes)
+ax.text(0.02, 0.74, "black lines: states walked, equal ones once", transform=ax.transAxes)
+ax.set_title("Hanoi is cheap because of the ones and twos, if prefixes are counted")
+ax.tick_params(axis="x", length=0)
+fig.get_layout_engine().set(rect=(0, 0.05, 1, 0.95))
+fig.savefig(flags.out / "viz" / "cost.png")
+
+# ---- probabilities before and after boostq ----
+tokens = instruction_set(Config().instructions)
+language = Language(tokens, BIAS, WRITER)
+fig, axes = plt.subplots(2, 1, figsize=(9, 5), sharex=True)
+for ax, boosts, says in ((axes[0], 0, "before boostq"), (axes[1], 1, "after boostq")):
+    longer = dict(language.continuations((1, 1, boosts)))
+    heights = {token: longer[token][0] / longer[token][1] for token in tokens}
+    colours = [ORANGE if token in HANOI else GREY for token in tokens]
+    ax.bar(range(len(tokens)), heights.values(), color=colours)
+    product = float(np.prod([heights[token] for token in HANOI]))
+    power = int(np.floor(np.log10(product)))
+    number = rf"{product / 10.0**power:.1f} $\times$ 10$^{{{power}}}$"
+    where = {"ha": "right", "va": "center", "weight": "bold"}
+    text = f"{says}: the seven tokens that move towers\ntogether have probability {number}"
+    ax.text(len(tokens) - 0.5, 0.17, text, **where)
+    ax.set(ylabel="probability", ylim=(0, 0.25))
+axes[1].set_xticks(range(len(tokens)), tokens, rotation=60, ha="right")
+axes[0].set_title("boostq makes the right seven tokens likely")
+axes[0].text(-0.5, 0.227, "orange: the six instructions of these tokens", color="#B37800")
+fig.savefig(flags.out / "viz" / "boost.png")
