@@ -114,6 +114,10 @@ fig.savefig(flags.out / "viz" / "trace.png")
 
 
 # ---- what each problem costs ----
+PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # it breaks the paper's line
+LABEL = {"ha": "center", "weight": "bold", "bbox": PLATE, "zorder": 5}
+
+
 def short(count):
     """Return a count for a label: 164 thousand, 50 million, 8.7 billion."""
     for size, name in ((1e9, "billion"), (1e6, "million"), (1e3, "thousand")):
@@ -147,7 +151,7 @@ for name, colour, says in (
         middle = float(np.median(prefixes[:, n]))
         ax.bar(x, middle, color=colour, width=0.8, alpha=0.85, zorder=1)
         ax.plot(np.full(len(records), x), prefixes[:, n], "o", color=BLACK, ms=3, zorder=3)
-        ax.text(x, middle * 1.5, short(middle), ha="center", color=colour, weight="bold")
+        ax.text(x, prefixes[:, n].max() * 2, short(middle), color=colour, **LABEL)
         walked = float(np.median(states[:, n]))
         ax.plot([x - 0.4, x + 0.4], [walked, walked], color=BLACK, linewidth=2.4, zorder=4)
     ticks += range(place, place + prefixes.shape[1])
