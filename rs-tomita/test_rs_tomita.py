@@ -1,445 +1,601 @@
-"""Tests of rs_tomita: languages against their definitions, nets against a unit-by-unit reading of
-the equations, the sieve against running everything, the walk through all states against
-enumeration, BPTT against central differences."""
+"""Tests of rs_tomita: languages, nets against a literal reading, gradients, proofs, the wiring."""
 
-import itertools
 import re
 from dataclasses import replace
+from itertools import product
+from math import exp, log
 
 import numpy as np
 import pytest
 import rs_tomita as rt
-from rs_tomita import A2, LANGUAGES, TOMITA, Config, Nets, Shape, Walk
+import study_rs_tomita as study
+from rs_tomita import A2, LANGUAGES, QUICK, ROWS, Config, Strings, a1
 
-CONFIG = Config(per_class=6, medium=(4, 9), long=(20, 30), trials=2000, block=256)
+CONFIG = replace(Config(), **QUICK)
+NETS = {"a1 of 1": a1(1), "a1 of 3": a1(3), "a2": A2}
 DEFINITIONS = {
-    1: lambda s: "0" not in s,
-    2: lambda s: re.fullmatch("(10)*", s) is not None,
-    3: lambda s: not odd_after_odd(s),
-    4: lambda s: "000" not in s,
-    5: lambda s: s.count("0") % 2 == 0 == s.count("1") % 2,
-    6: lambda s: (s.count("1") - s.count("0")) % 3 == 0,
-    7: lambda s: re.fullmatch("0*1*0*1*", s) is not None,
+    1: lambda word: "0" not in word,
+    2: lambda word: re.fullmatch("(10)*", word) is not None,
+    4: lambda word: "000" not in word,
 }
 
 
-def odd_after_odd(s):
-    runs = [(symbol, len(list(group))) for symbol, group in itertools.groupby(s)]
-    first = next(
-        (k for k, (symbol, size) in enumerate(runs) if symbol == "1" and size % 2), len(runs)
-    )
-    return any(symbol == "0" and size % 2 for symbol, size in runs[first:])
+def silent(fraction, message):
+    """Takes a report of progress and checks that it is one."""
+    assert 0 <= fraction <= 1 and message
 
 
-def words(longest, shortest=0):
-    return [
-        "".join(w) for n in range(shortest, longest + 1) for w in itertools.product("01", repeat=n)
-    ]
+def rng(seed=0):
+    return np.random.default_rng(seed)
 
 
-def symbols(word):
-    return [int(symbol) for symbol in word]
+def bits(word):
+    """Returns a word of 0s and 1s as -1 and +1, (T,)."""
+    return np.float32([2 * int(letter) - 1 for letter in word])
 
 
-# ---- languages -----------------------------------------------------------------------------------
+def words_of(data):
+    """Returns the strings as words of 0s and 1s."""
+    columns = [data.x[:length, k, 0] for k, length in enumerate(data.length)]
+    return ["".join("1" if x > 0 else "0" for x in column) for column in columns]
 
 
-@pytest.mark.parametrize(
-    "number, count", [(1, 11), (2, 6), (3, 652), (4, 1103), (5, 683), (6, 683), (7, 561)]
-)
+def all_words(shortest, longest):
+    return ["".join(w) for n in range(shortest, longest + 1) for w in product("01", repeat=n)]
+
+
+def data_of(words, targets):
+    """Makes Strings of words."""
+    x = np.zeros((max(map(len, words)), len(words), 1), np.float32)
+    for k, word in enumerate(words):
+        x[: len(word), k, 0] = bits(word)
+    return Strings(x, np.array([len(word) for word in words]), np.float32(targets)[:, None])
+
+
+def by_hand(net, **values):
+    """Makes one net whose weights are 0 but for the given ones."""
+    weights = rt.draw(net, 1.0, 1, rng())
+    for name, weight in weights.items():
+        weight[:] = 0
+        if name in values:
+            weight[..., 0] = np.reshape(values[name], weight.shape[:-1])
+    return weights
+
+
+def only_ones():
+    """Makes a net for language 1: the hidden unit comes on after a 0 and stays on."""
+    return by_hand(a1(1), a=-60, r=100, b=-30, c=40, v=-100)
+
+
+def literal(net, weights, k, word, at_once=False):
+    """Steps net k through a word, unit by unit in plain floats: its last output."""
+    a, f, r, b, v, c, d, e = (w[..., k].astype(float) for w in weights.values())
+    squash = lambda z: 1 / (1 + exp(-max(z, -700)))  # noqa: E731
+    size = net.hidden
+    matrix = np.zeros((size, size))  # to j from i
+    for j in range(size):
+        for place in range(net.links):
+            matrix[j, (j - place) % size] = r[place, j, 0]
+    h, y = [0.0] * size, 0.0
+    for x in bits(word).tolist():
+        z = [a[j, 0] * x + f[j, 0] * y + matrix[j] @ np.array(h) + b[j, 0] for j in range(size)]
+        new = [squash(z_j) for z_j in z]
+        seen = h if at_once else new
+        y = squash(sum(v[j, 0] * seen[j] for j in range(size)) + c[0] * x + d[0] * y + e[0])
+        h = new
+    return y
+
+
+# ---- the task ------------------------------------------------------------------------------------
+@pytest.mark.parametrize("number, count", [(1, 11), (2, 6), (4, 1103)])
 def test_each_automaton_accepts_what_the_definition_says(number, count):
-    accepted = {word for word in words(10) if rt.accepts(LANGUAGES[number], symbols(word))}
+    language = LANGUAGES[number]
+    accepted = {word for word in all_words(0, 10) if study.accepts(language, bits(word))}
+    assert accepted == {word for word in all_words(0, 10) if DEFINITIONS[number](word)}
     assert len(accepted) == count
-    assert accepted == {word for word in words(10) if DEFINITIONS[number](word)}
+    last = len(language.next) - 1  # the state that draw_string keeps out of
+    assert last not in language.accepting and language.next[last] == (last, last)
 
 
 @pytest.mark.parametrize("number", LANGUAGES)
-def test_tomitas_own_strings_are_labelled_as_the_definition_says(number):
-    strings = rt.tomita_strings(number)
-    listed = [word for half in TOMITA[number].split("|") for word in half.split()]
-    read = ["".join(map(str, strings.symbols[:n, k])) for k, n in enumerate(strings.lengths)]
-    assert sorted(read) == sorted(listed) and len(set(read)) == len(read)
-    assert [DEFINITIONS[number](word) for word in read] == [
-        bool(answer) for answer in strings.answers
-    ]
-    assert strings.answers[:4].tolist() == [1, 0, 1, 0]
+def test_strings_are_of_the_classes_that_they_say(number):
+    for shortest, longest in ((5, 9), (40, 45)):
+        data = rt.strings(LANGUAGES[number], 100, shortest, longest, rng(number))
+        words = words_of(data)
+        assert data.target[:, 0].tolist() == [1, 0] * 100 and data.x.shape == (longest, 200, 1)
+        assert [DEFINITIONS[number](word) for word in words] == [True, False] * 100
+        wanted = set(range(shortest, longest + 1))
+        assert set(data.length[1::2]) == wanted
+        even = {length for length in wanted if length % 2 == 0}
+        assert set(data.length[::2]) == (even if number == 2 else wanted)
+        assert all((data.x[length:, k] == 0).all() for k, length in enumerate(data.length))
+        assert set(np.unique(data.x)) == {-1, 0, 1}
 
 
-@pytest.mark.parametrize("number", [2, 3, 4, 7])
-def test_strings_are_drawn_uniformly_from_their_class(number):
-    rng = np.random.default_rng(0)
-    for wanted in (True, False):
-        pool = [word for word in words(6, 6) if DEFINITIONS[number](word) == wanted]
-        found = [rt.random_string(LANGUAGES[number], wanted, 6, rng) for _ in range(60 * len(pool))]
-        counts = dict.fromkeys(pool, 0)
-        for string in found:
-            counts["".join(map(str, string))] += (
-                1  # a KeyError would be a string of the wrong class
-            )
-        assert max(abs(n - 60) for n in counts.values()) < 5 * 60**0.5
-    assert rt.random_string(LANGUAGES[2], True, 7, rng) is None  # (10)* has no odd string
-    assert len(rt.random_string(LANGUAGES[6], False, 600, rng)) == 600  # no overflow
-
-
-def test_a_training_set_has_both_classes_in_turn_and_its_lengths():
+def test_bits_are_fair_where_the_language_leaves_them_free():
     for number in LANGUAGES:
-        strings = rt.draw_strings(
-            LANGUAGES[number], CONFIG, (20, 30), np.random.default_rng(number)
-        )
-        assert strings.answers.tolist() == [1, 0] * 6
-        assert (
-            strings.lengths.min() >= 20
-            and strings.lengths.max() <= 30
-            and len(set(strings.lengths)) > 2
-        )
-        for k, length in enumerate(strings.lengths):
-            assert rt.accepts(LANGUAGES[number], strings.symbols[:length, k]) == strings.answers[k]
-            assert not strings.symbols[length:, k].any()
+        words = words_of(rt.strings(LANGUAGES[number], 50, 100, 120, rng()))
+        ones = sum(word.count("1") for word in words[1::2]) / sum(map(len, words[1::2]))
+        assert ones == pytest.approx(0.5, abs=0.03)
+    after_one, after_two = [], []
+    for word in words[::2]:  # of language 4
+        after_one += [word[k + 2] for k in range(len(word) - 2) if word[k : k + 2] == "10"]
+        after_two += [word[k + 2] for k in range(len(word) - 2) if word[k : k + 2] == "00"]
+    assert after_one.count("0") / len(after_one) == pytest.approx(0.5, abs=0.05)
+    assert set(after_two) == {"1"}
 
 
-def test_every_second_rejected_string_can_be_a_near_miss():
-    for number in (1, 2, 4):
-        strings = rt.draw_strings(
-            LANGUAGES[number], CONFIG, (8, 9), np.random.default_rng(number), near=True
-        )
-        accepted = {word for word in words(9, 8) if DEFINITIONS[number](word)}
-        found = ["".join(map(str, strings.symbols[:n, k])) for k, n in enumerate(strings.lengths)]
-        assert [word in accepted for word in found] == [True, False] * 6
-        for word in found[3::4]:
-            assert any(
-                word[:k] + "10"[int(word[k])] + word[k + 1 :] in accepted for k in range(len(word))
-            )
+def test_a_near_miss_is_an_accepted_string_but_for_one_bit():
+    for number, language in LANGUAGES.items():
+        words = words_of(study.near_misses(language, 20, 20, 24, rng(number)))
+        assert [DEFINITIONS[number](word) for word in words] == [True, False] * 20
+        for word in words[3::4]:
+            turned = [word[:k] + "10"[int(word[k])] + word[k + 1 :] for k in range(len(word))]
+            assert any(map(DEFINITIONS[number], turned))
+        if number != 4:
+            assert not any(word.count("10") > 9 or word.count("0") < 3 for word in words[1::4])
 
 
-# ---- nets ----------------------------------------------------------------------------------------
+# ---- the nets ------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name, free", [("a1 of 1", 7), ("a1 of 3", 23), ("a2", 52)])
+def test_every_weight_a_net_has_is_drawn(name, free):
+    net, weights = NETS[name], rt.draw(NETS[name], 100.0, 4000, rng())
+    assert not weights[net.missing].any() and net.missing == {"a1": "e", "a2": "d"}[name[:2]]
+    drawn = {key: weight for key, weight in weights.items() if key != net.missing}
+    assert sum(weight[..., 0].size for weight in drawn.values()) == free
+    for weight in drawn.values():
+        assert weight.dtype == np.float32 and 99 < np.abs(weight).max() <= 100
+        assert weight.std(-1).ravel() == pytest.approx(100 / 3**0.5, rel=0.05)
+        assert np.abs(weight.mean(-1)).max() < 5
+    parts = rng()
+    pieces = [rt.draw(net, 100.0, count, parts) for count in (3990, 3, 7)]
+    for key, weight in weights.items():
+        assert (np.concatenate([piece[key] for piece in pieces], -1) == weight).all()
 
 
-def by_the_equations(shape, theta, word):
-    """One net in float64, unit by unit."""
-    n, U, at = shape.hidden, shape.hidden + 1, iter(np.asarray(theta, float))
-    w_in, w, b = [next(at) for _ in range(U)], np.zeros((U, U)), np.zeros(U)
-    if shape.full:
-        for i in range(U):
-            for j in range(U):
-                w[i, j] = next(at)
-        for i in range(n):
-            b[i] = next(at)
-    else:
-        for block in ("self", "from", "to"):
-            for i in range(n):
-                w[{"self": (i, i), "from": (i, n), "to": (n, i)}[block]] = next(at)
-        for i in range(U):
-            b[i] = next(at)
-    assert next(at, None) is None
-    y = np.zeros(U)
-    for symbol in symbols(word):
-        net = [
-            w_in[i] * (2 * symbol - 1) + b[i] + sum(w[i, j] * y[j] for j in range(U))
-            for i in range(U)
-        ]
-        y = 1 / (1 + np.exp(-np.clip(net, -500, 500)))
-    return y[-1]
+@pytest.mark.parametrize("net", NETS.values(), ids=NETS)
+@pytest.mark.parametrize("move", [rt.step, study.step_at_once])
+def test_nets_do_what_the_formulas_say(net, move):
+    words = ["1", "01", "0110", "101101", "1110001"]
+    weights = rt.draw(net, 2.0, 8, rng(2))
+    fast = rt.answers(weights, data_of(words, np.ones(5)), move)
+    at_once = move is study.step_at_once
+    slow = [[literal(net, weights, k, word, at_once) for k in range(8)] for word in words]
+    assert np.abs(fast - slow).max() < 1e-5 and np.ptp(slow) > 0.3
 
 
-@pytest.mark.parametrize("shape", [Shape(1), Shape(3), A2])
-def test_nets_are_what_the_equations_say(shape):
-    rng = np.random.default_rng(1)
-    theta = rng.normal(0, 2, (5, shape.weights())).astype(np.float32)
-    pool = ["1", "0", "0110", "101101", "1110001"]
-    found = Nets(shape, theta).answers(rt.strings_of([symbols(word) for word in pool], np.zeros(5)))
-    expected = [[by_the_equations(shape, row, word) for row in theta] for word in pool]
-    np.testing.assert_allclose(found, expected, atol=2e-5)
-    assert np.ptp(expected) > 0.3
+def test_hidden_units_come_first_and_the_output_sees_their_new_values():
+    weights = by_hand(a1(1), a=80, v=80, d=-40)  # h copies x; then y = s(80 h - 40 y)
+    for word, says in (("10", 0), ("01", 1)):
+        data = data_of([word], [1])
+        assert rt.answers(weights, data)[0, 0] == pytest.approx(says, abs=1e-6)
+        # at once with them, the output sees the bit before
+        late = rt.answers(weights, data, study.step_at_once)
+        assert late[0, 0] == pytest.approx(1 - says, abs=1e-6)
 
 
-def test_numbers_of_weights():
-    assert [Shape(n).weights() for n in (1, 2, 3)] == [7, 14, 23] and A2.weights() == 52
+def test_answers_are_taken_at_the_end_of_each_string_and_judged_by_the_tolerance():
+    weights = by_hand(a1(1), c=log(9))  # the output is 0.9 after a 1, 0.1 after a 0
+    data = data_of(["001", "10", "1", "100001"], [1, 0, 1, 0])
+    assert rt.answers(weights, data)[:, 0] == pytest.approx([0.9, 0.1, 0.9, 0.9])
+    for tolerance, good in ((0.101, [1, 1, 1, 0]), (0.099, [0, 0, 0, 0])):
+        assert rt.right(weights, data, tolerance)[:, 0].tolist() == good
+    part = rt.subset(data, [2, 1])
+    assert part.x.shape == (2, 2, 1) and rt.right(weights, part, 0.101).all()
 
 
-@pytest.mark.parametrize("shape", [Shape(2), A2])
-def test_a_net_in_a_crowd_answers_as_it_does_alone(shape):
-    rng = np.random.default_rng(2)
-    theta = rt.guesses(shape, 37, CONFIG, rng)
-    strings = rt.draw_strings(LANGUAGES[4], CONFIG, (4, 9), rng)
-    together = Nets(shape, theta).answers(strings)
-    for k in (0, 17, 36):
-        alone = Nets(shape, theta[k : k + 1]).answers(strings.pick(slice(3, 5)))
-        assert (
-            alone[:, 0] == together[3:5, k]
-        ).all()  # bit for bit: the walk through all states relies on it
+# ---- random guessing -----------------------------------------------------------------------------
+def test_screening_is_exact():
+    """Nets that are right on some or on all strings, against the literal reading."""
+    data = rt.strings(LANGUAGES[1], 10, 5, 8, rng(1))
+    near = {name: weight + rng(3).normal(0, 30, 60) for name, weight in only_ones().items()}
+    near = {name: weight.astype(np.float32) for name, weight in near.items()}
+    good = rt.right_on_all(near, data, 0.1)
+    slow = [[literal(a1(1), near, k, word) for k in range(60)] for word in words_of(data)]
+    assert (good == (np.abs(slow - data.target) < 0.1).all(0)).all() and 5 < good.sum() < 55
 
 
-def test_guesses_do_not_depend_on_how_many_are_drawn_at_once():
-    one, parts = (np.random.default_rng(3) for _ in range(2))
-    whole = rt.guesses(Shape(2), 50, Config(), one)
-    pieces = np.concatenate([rt.guesses(Shape(2), n, Config(), parts) for n in (7, 1, 42)])
-    np.testing.assert_array_equal(whole, pieces)
-    assert 99 < whole.max() <= 100 and -100 <= whole.min() < -99 and abs(whole.mean()) < 10
-    assert np.abs(rt.guesses(Shape(2), 50, Config(weight_range=2.0), one)).max() < 2
+def test_no_string_may_be_missed():
+    data = rt.strings(LANGUAGES[1], 10, 5, 8, rng(1))
+    assert rt.right_on_all(only_ones(), data, 0.1).all()
+    for k in range(20):
+        target = data.target.copy()
+        target[k] = 1 - target[k]
+        assert not rt.right_on_all(only_ones(), data._replace(target=target), 0.1).any()
 
 
-# ---- search --------------------------------------------------------------------------------------
-
-
-def test_the_sieve_finds_what_running_everything_finds():
-    rng = np.random.default_rng(4)
-    strings = rt.draw_strings(LANGUAGES[1], CONFIG, (4, 9), rng)
-    theta = rt.guesses(Shape(1), 3000, CONFIG, rng)
-    right = np.abs(Nets(Shape(1), theta).answers(strings) - strings.answers[:, None]) < 0.1
-    alive, shown = rt.survivors(Shape(1), theta, strings, CONFIG)
-    assert alive.tolist() == np.flatnonzero(right.all(0)).tolist() and len(alive) > 3
-    expected = [len(right) if column.all() else int(np.argmin(column)) + 1 for column in right.T]
-    assert shown.tolist() == expected
-
-
-@pytest.mark.parametrize("block", [1, 100, 5000])
-def test_a_search_stops_at_its_first_hit_whatever_the_block(block):
+@pytest.mark.parametrize("block", [64, 1024])
+def test_a_search_ends_with_the_first_net_that_is_right_whatever_the_block(block):
+    data, said = rt.strings(LANGUAGES[1], 10, 5, 9, rng(1)), []
     config = replace(CONFIG, block=block)
-    strings = rt.draw_strings(LANGUAGES[1], CONFIG, (4, 9), np.random.default_rng(5))
-    theta, trials, shown = rt.search(Shape(1), strings, config, np.random.default_rng(6))
-    drawn = rt.guesses(Shape(1), 2000, CONFIG, np.random.default_rng(6))
-    alive, used = rt.survivors(Shape(1), drawn, strings, CONFIG)
-    assert (
-        trials == alive[0] + 1
-        and (theta == drawn[alive[0]]).all()
-        and shown == used[: alive[0] + 1].sum()
-    )
+    guesses, net = rt.search(a1(1), data, 1000, config, rng(25), said.append)
+    drawn = rt.draw(a1(1), 100.0, 1000, rng(25))
+    good = rt.right_on_all(drawn, data, 0.1)
+    assert guesses == good.argmax() + 1 > 300 and said[0] == 0
+    assert said == [64 * k for k in range(len(said))] if block == 64 else said[1:2] == [256]
+    assert all((net[name] == rt.pick(drawn, [guesses - 1])[name]).all() for name in net)
 
 
-def test_a_search_gives_up_after_its_trials():
-    strings = rt.draw_strings(
-        LANGUAGES[5], replace(CONFIG, per_class=50), (4, 9), np.random.default_rng(7)
-    )
-    theta, trials, shown = rt.search(Shape(1), strings, CONFIG, np.random.default_rng(8))
-    assert theta is None and trials == CONFIG.trials and trials < shown < 5 * trials
-
-
-# ---- examination ---------------------------------------------------------------------------------
-
-
-def a_net_for_ones():
-    """Shape(1) by hand, right on 1* from two symbols on: the hidden unit says "a 0 came by", and
-    the output denies it.
-
-    hidden = s(-60 x + 100 h - 30): on after a 0, and from then on for good. output = s(40 x - 60 h
-    + 20 y): it sees the last symbol itself, the hidden unit for those before.
-    """
-    return np.array([-60, 40, 100, 0, -90, 0, -30], np.float32)
-
-
-def test_the_walk_proves_a_net_built_by_hand():
-    walk = Walk(Shape(1), a_net_for_ones())
-    assert (
-        rt.exact(walk, LANGUAGES[1], 1, CONFIG) is True
-        and rt.right_from(walk, LANGUAGES[1], 9, CONFIG) == 1
-    )
-    for number in (2, 4):
-        assert rt.exact(walk, LANGUAGES[number], 1, CONFIG) is False
-    assert 2 <= len(walk.states) <= 6 and walk.says(0) == 0
-
-
-@pytest.mark.parametrize("number, hidden", [(1, 1), (4, 2), (2, 3)])
-def test_the_walk_agrees_with_all_strings_of_some_lengths(number, hidden):
-    """Nets that are right on all strings of 5 to 12 symbols or not: the walk may only find more to
-    object to."""
-    rng, language, shape = np.random.default_rng(9), LANGUAGES[number], Shape(hidden)
-    easy = rt.strings_of(
-        [symbols(w) for w in ("11111", "00000", "10101", "1010101010")], np.zeros(4)
-    )
-    easy = rt.Strings(
-        easy.symbols,
-        easy.lengths,
-        np.array(
-            [rt.accepts(language, easy.symbols[:n, k]) for k, n in enumerate(easy.lengths)],
-            np.float32,
-        ),
-    )
-    theta = rt.guesses(shape, 4000, CONFIG, rng)
-    theta = theta[rt.survivors(shape, theta, easy, CONFIG)[0]][:80]
-    pool = words(11, 5)
-    answers = Nets(shape, theta).answers(
-        rt.strings_of([symbols(w) for w in pool], np.zeros(len(pool)))
-    )
-    truth = np.array([DEFINITIONS[number](w) for w in pool], float)
-    right = (np.abs(answers - truth[:, None]) < 0.1).all(0)
-    proofs = [rt.exact(Walk(shape, row), language, 5, CONFIG) for row in theta]
-    assert not [k for k in range(len(theta)) if proofs[k] and not right[k]]
-    if number == 1:
-        assert sum(p is True for p in proofs) >= 3 and sum(p is False for p in proofs) >= 1
-    wrong = [k for k in range(len(theta)) if not right[k]]
-    assert wrong and all(proofs[k] is False or proofs[k] is None for k in wrong)
-
-
-def test_right_from_is_the_least_length():
-    """A net that keeps the last symbol only: right on "ends in 1" taken as a language, from one
-    symbol on."""
-    ends_in_one = rt.Language("ends in 1", ((0, 1), (0, 1)), (1,))
-    last = Walk(Shape(1), np.array([0, 50, 0, 0, 0, 0, 0], np.float32))
-    assert rt.right_from(last, ends_in_one, 8, CONFIG) == 1
-    never_short = rt.Language("at least 3 symbols", ((1, 1), (2, 2), (3, 3), (3, 3)), (3,))
-    delayed = Walk(
-        Shape(1), np.array([0, 0, 0, 0, 99, 0, 50], np.float32)
-    )  # says 1 from the second symbol on
-    assert (
-        delayed.says(delayed.move(0, 1)) == 0.5
-        and rt.right_from(delayed, never_short, 8, CONFIG) == 3
-    )
-    assert rt.right_from(delayed, ends_in_one, 8, CONFIG) is None
-
-
-def test_too_many_states_leave_it_open():
-    contracting = np.array([0.3, 0.2, 0.9, 0.1, 0.3, 0.2, 0.1], np.float32)  # never saturates
-    config = replace(CONFIG, states=50, tolerance=0.5)
-    nothing = rt.Language("nothing", ((0, 0),), ())
-    found = rt.exact(Walk(Shape(1), contracting), nothing, 12, config)
-    assert found is None
-
-
-def test_accuracy_on_all_strings_weighs_the_classes_alike():
-    shape, theta = Shape(1), a_net_for_ones()
-    for number in (1, 2, 4):
-        found = rt.all_strings(shape, theta, LANGUAGES[number], CONFIG, 3, 7)
-        pool = words(7, 3)
-        answers = Nets(shape, theta[None]).answers(
-            rt.strings_of([symbols(w) for w in pool], np.zeros(len(pool)))
-        )[:, 0]
-        truth = np.array([DEFINITIONS[number](w) for w in pool])
-        good = np.abs(answers - truth) < 0.1
-        assert found == pytest.approx((good[truth].mean() + good[~truth].mean()) / 2)
-
-
-def test_intervals_of_counts():
-    mean, low, high = rt.interval(100, 20_000)
-    assert mean == 200
-    assert 20_000 / low == pytest.approx(121.6, abs=0.2) and 20_000 / high == pytest.approx(
-        81.4, abs=0.2
-    )
-    assert rt.interval(0, 3000) == (None, 1000, None)
-    assert 20 / rt.interval(4, 20)[1] == pytest.approx(
-        10.24, abs=0.1
-    )  # the exact interval of 4 is 1.09 to 10.24
-
-
-def test_density_counts_every_hit_and_its_waits_are_exponential():
-    config = replace(CONFIG, study_sets=2, per_class=6)
-    found = rt.density(1, Shape(1), "medium", 20_000, config, np.random.default_rng(10))
-    assert (
-        found["trials"] == 20_000
-        and found["mean"] == pytest.approx(20_000 / found["hits"])
-        and found["hits"] > 50
-    )
-    assert (
-        found["low"] < found["mean"] < found["high"]
-        and 0.5 < found["test"] <= 1
-        and found["examined"] == 100
-    )
-    assert 0 < found["distance"] < 1.95  # p > 0.001
-    nothing = rt.density(5, Shape(1), "short", 500, config, np.random.default_rng(11))
-    assert nothing["hits"] == 0 and nothing["mean"] is None and "test" not in nothing
+def test_a_search_gives_up_after_exactly_its_limit(monkeypatch):
+    drawn, real = [], rt.draw
+    spy = lambda net, width, count, g: drawn.append(count) or real(net, width, count, g)  # noqa: E731
+    monkeypatch.setattr(rt, "draw", spy)
+    config = replace(CONFIG, weight_range=0.01, block=64)
+    data = rt.strings(LANGUAGES[1], 10, 8, 12, rng())
+    guesses, net = rt.search(a1(1), data, 150, config, rng(), str)
+    assert guesses == sum(drawn) == 150 and net["e"].size == 0
 
 
 # ---- gradient descent ----------------------------------------------------------------------------
+@pytest.mark.parametrize("net", NETS.values(), ids=NETS)
+def test_gradient_agrees_with_central_differences(net):
+    data = rt.strings(LANGUAGES[4], 10, 5, 7, rng(1))
+    every = net._replace(missing="a")
+    weights = {name: w.astype(float) for name, w in rt.draw(every, 1.5, 2, rng(2)).items()}
+    weights["a"][:] = rng(3).normal(0, 1, weights["a"].shape)  # every path, missing ones, too
+    data = data._replace(x=data.x.astype(float))
+
+    def losses():  # (N,) mean cross-entropy
+        y = rt.answers(weights, data)
+        return -np.log(np.where(data.target > 0, y, 1 - y)).mean(0)
+
+    grads = rt.gradient(weights, data)
+    assert set(grads) == set("afrbvcde")
+    for name, grad in grads.items():
+        assert grad.shape == weights[name].shape
+        for place in np.ndindex(weights[name].shape[:-1]):
+            weights[name][place] += 1e-5
+            above = losses()
+            weights[name][place] -= 2e-5
+            slope = (above - losses()) / 2e-5
+            weights[name][place] += 1e-5
+            assert grad[place] == pytest.approx(slope, rel=1e-6, abs=1e-9), name
 
 
-@pytest.mark.parametrize("hidden", [1, 3])
-def test_gradient_through_time_against_central_differences(hidden):
-    rng = np.random.default_rng(12)
-    theta = rng.uniform(-1, 1, (Shape(hidden).weights(), 2))
-    x, lengths = rng.choice([-1.0, 1.0], (7, 5, 2)), rng.integers(1, 8, (5, 2))
-    lengths[0] = 7
-    answers = rng.integers(0, 2, (5, 2)).astype(float)
-    _, grad, _ = rt.descent_gradient(hidden, theta, x, lengths, answers)
-    numeric = np.zeros_like(grad)
-    for k in range(len(theta)):
-        losses = []
-        for step in (1e-5, -1e-5):
-            moved = theta.copy()
-            moved[k] += step
-            losses.append(rt.descent_gradient(hidden, moved, x, lengths, answers)[0])
-        numeric[k] = (losses[0] - losses[1]) / 2e-5
-    assert np.abs(numeric - grad).max() <= 1e-6 * np.abs(grad).max()
-    assert (np.abs(grad) > 1e-6).all()
+def test_adam_by_hand():
+    """Two updates of two nets against scalars; the second net's gradient (30, 40) is clipped."""
+    weights = {"a": np.zeros((1, 1, 2)), "c": np.zeros((1, 2))}
+    moments = {name: (np.zeros_like(w), np.zeros_like(w)) for name, w in weights.items()}
+    grads = {"a": np.array([[[0.3, 30.0]]]), "c": np.array([[0.4, 40.0]])}
+    rate = np.array([0.1, 0.01])
+    for update, factor in ((1, 1.0), (2, -0.5)):
+        scaled = {name: factor * grad for name, grad in grads.items()}
+        rt.adam(weights, scaled, moments, rate, update)
+    for k, small in ((0, (0.3, 0.4)), (1, (0.6, 0.8))):
+        for name, first in zip(("a", "c"), small):
+            second = -0.5 * first if k == 0 else -first
+            mean = 0.9 * 0.1 * first + 0.1 * second
+            square = 0.999 * 0.001 * first**2 + 0.001 * second**2
+            move = first / (abs(first) + 1e-8)
+            move += mean / (1 - 0.9**2) / ((square / (1 - 0.999**2)) ** 0.5 + 1e-8)
+            assert weights[name].ravel()[k] == pytest.approx(-rate[k] * move)
 
 
-def test_the_loss_is_that_of_the_nets_that_are_guessed():
-    rng = np.random.default_rng(13)
-    strings = rt.draw_strings(LANGUAGES[2], CONFIG, (4, 9), rng)
-    theta = rng.uniform(-2, 2, (Shape(3).weights(), 1))
-    x = 2.0 * strings.symbols[:, :, None] - 1
-    loss, _, error = rt.descent_gradient(
-        3, theta, x, strings.lengths[:, None], strings.answers[:, None]
-    )
-    answers = Nets(Shape(3), theta.T.astype(np.float32)).answers(strings)
-    np.testing.assert_allclose(error + strings.answers[:, None], answers, atol=1e-5)
-    assert loss[0] == pytest.approx(0.5 * (error**2).sum())
+def test_descent_sees_its_strings_each_equally_often(monkeypatch):
+    seen, real = [], rt.gradient
+    monkeypatch.setattr(rt, "gradient", lambda *given: seen.append(given[1]) or real(*given))
+    config = replace(Config(), descent_strings=600, starts=2)
+    needed = rt.descend(ROWS["l1_a1"], config, np.random.SeedSequence(5), silent)
+    assert len(seen) == 30 and needed.shape == (3 * 2,)
+    shown = [word for batch in seen for word in words_of(batch)]
+    assert len(shown) == 600 and all(10 <= len(word) <= 15 for word in shown)
+    for word in set(shown):
+        assert shown.count(word) == 6 * shown[:100].count(word)
+    assert shown[:100] != shown[100:200]
+    assert sum(map(DEFINITIONS[1], shown[:100])) == 50
 
 
-def test_descent_learns_only_ones():
-    config = replace(
-        CONFIG, per_class=20, descent_runs=3, descent_strings=20_000, descent_rates=(1e-9, 0.03)
-    )
-    needed, test = rt.descend(1, 1, config, np.random.default_rng(14))
-    assert (
-        needed.shape == test.shape == (2, 3)
-        and np.isinf(needed[0]).all()
-        and np.isnan(test[0]).all()
-    )
-    assert (
-        np.isfinite(needed[1]).sum() >= 2
-        and np.nanmin(test[1]) >= 0.85
-        and np.nanmin(needed[1]) % 2000 == 0
-    )
+def test_descent_trains_what_a_net_has_at_all_rates_from_its_width(monkeypatch):
+    used, real = [], rt.adam
+
+    def spy(weights, grads, moments, rate, update):
+        used.append((rate.copy(), update, np.abs(weights["a"]).max()))
+        real(weights, grads, moments, rate, update)
+        assert not weights["e"].any() and weights["a"].shape == (3, 1, 15)
+
+    monkeypatch.setattr(rt, "adam", spy)
+    config = replace(Config(), descent_strings=200)
+    rt.descend(ROWS["l2_a1"], config, np.random.SeedSequence(5), silent)
+    rate, _, width = used[0]
+    assert [update for _, update, _ in used] == list(range(1, 11)) and 0.45 < width <= 0.5
+    assert rate == pytest.approx(np.repeat([0.003, 0.01, 0.03], 5))
 
 
-# ---- run -----------------------------------------------------------------------------------------
+def test_descent_notes_when_a_start_was_first_right_on_all(monkeypatch):
+    flags = iter([[[1, 0, 0], [1, 0, 1]], [[0, 1, 0], [1, 1, 1]], [[1, 1, 0], [1, 1, 0]]])
+    given = []
+
+    def right(weights, data, tolerance):
+        given.append((len(data.length), tolerance))
+        return np.array(next(flags), bool)
+
+    monkeypatch.setattr(rt, "right", right)
+    config = replace(Config(), descent_strings=300, starts=1)
+    needed = rt.descend(ROWS["l1_a1"], config, np.random.SeedSequence(5), silent)
+    assert needed.tolist() == [100, 200, np.inf] and given == [(100, 0.1)] * 3
 
 
-def test_a_run_reports_each_search_and_another_seed_finds_other_nets():
-    config = replace(CONFIG, trials=4000, per_class=10)
-    first, again, other = (rt.run(config, seed) for seed in (0, 0, 1))
-    timings = {key for key in first if key.endswith("_per_second")}
-    assert {k: v for k, v in first.items() if k not in timings} == {
-        k: v for k, v in again.items() if k not in timings
+# ---- how run() is wired --------------------------------------------------------------------------
+def test_nothing_is_tested_on_what_it_was_accepted_for(monkeypatch):
+    trained, tested, real = [], [], rt.right
+
+    def spy_search(net, data, limit, config, generator, report):
+        trained.append((limit, data))
+        report(7)
+        return 7 + len(trained), only_ones()
+
+    def spy_right(weights, data, tolerance):
+        tested.append(data)
+        assert tolerance == 0.1
+        return real(weights, data, tolerance)
+
+    monkeypatch.setattr(rt, "search", spy_search)
+    monkeypatch.setattr(rt, "right", spy_right)
+    config = replace(CONFIG, searches=3)
+    row = rt.guess_row(ROWS["l1_a1"], config, np.random.SeedSequence(1), silent)
+    guesses, found, fresh_right, constant_right = row
+    assert guesses.tolist() == [8, 9, 10] and found.tolist() == [1, 1, 1]
+    assert [limit for limit, _ in trained] == [3000, 2992, 2983]
+    assert fresh_right.all() and fresh_right.shape == (100, 3) and constant_right == 0.5
+    rejected = [set(words_of(data)[1::2]) for data in [one for _, one in trained] + tested]
+    assert len(rejected) == 6 and len(set.union(*rejected)) == sum(map(len, rejected)) == 300
+    for data in [one for _, one in trained] + tested:
+        assert data.length.min() >= 50 and data.length.max() <= 60 and data.target.mean() == 0.5
+
+
+def test_a_row_ends_with_its_last_guess(monkeypatch):
+    limits = []
+
+    def spy_search(net, data, limit, config, generator, report):
+        limits.append(limit)
+        solved = limit > 1000
+        return min(limit, 1800), rt.pick(only_ones(), [0] if solved else [])
+
+    monkeypatch.setattr(rt, "search", spy_search)
+    config = replace(CONFIG, searches=5)  # of 3000 guesses in all
+    row = rt.guess_row(ROWS["l1_a1"], config, np.random.SeedSequence(1), silent)
+    assert limits == [3000, 1200] and row[0].tolist() == [1800, 1200]
+    assert row[1].tolist() == [1, 1] and row[2].shape == (100, 2)
+    limits.clear()
+    config = replace(config, max_guesses=900)
+    row = rt.guess_row(ROWS["l1_a1"], config, np.random.SeedSequence(1), silent)
+    assert limits == [900] and row[1].tolist() == [0] and row[2].shape == (100, 0)
+    assert rt.share(row[2]) is None
+
+
+def test_no_two_random_streams_start_alike(monkeypatch):
+    states, real = [], np.random.default_rng
+    spy = lambda seed: states.append(tuple(seed.generate_state(4))) or real(seed)  # noqa: E731
+    monkeypatch.setattr(np.random, "default_rng", spy)
+    tiny = {"max_guesses": 64, "starts": 1, "descent_strings": 100, "shortest": 5, "longest": 9}
+    config = replace(CONFIG, **tiny)
+    rt.run(config, 3, silent)
+    assert len(states) == len(set(states)) and len(states) >= 3 * len(ROWS) + 2 * 3
+    rt.run(config, 4, silent)
+    count = len(states)
+    small = replace(study.Config(), **study.QUICK | tiny)
+    study.run(replace(small, guesses=2, sets=1, table_guesses=20), 3, silent)
+    assert len(states) - count == 2 * 5 * 6 + 3 * 4 + 1 + 2 * 2 == len(set(states[count:]))
+    assert len(states) == len(set(states))
+
+
+def test_rows_and_descents_get_what_the_settings_say(monkeypatch):
+    rows, descents = [], []
+
+    def guess_row(row, config, seed, progress):
+        rows.append((row, config))
+        return np.ones(2), np.ones(2), np.ones((100, 2), bool), 0.5
+
+    def descend(row, config, seed, progress):
+        descents.append((row, config))
+        return np.ones(15)
+
+    monkeypatch.setattr(rt, "guess_row", guess_row)
+    monkeypatch.setattr(rt, "descend", descend)
+    config = Config()
+    rt.run(config, 0, silent)
+    assert rows == [(row, config) for row in ROWS.values()]
+    assert descents == [(ROWS["l1_a1"], config), (ROWS["l2_a1"], config)]
+    assert (config.searches, config.max_guesses, config.weight_range) == (10, 200_000, 100)
+    assert (config.per_class, config.shortest, config.longest) == (50, 500, 600)
+    assert (config.descent_strings, config.starts, rt.BATCH) == (20_000, 5, 20)
+    nets = [(row.language, row.net.hidden, row.net.links, row.paper) for row in ROWS.values()]
+    assert nets[:3] == [(1, 1, 1, 182), (1, 10, 1, 288), (2, 3, 3, 1511)]
+    assert nets[3:] == [(2, 10, 1, 17_953), (4, 2, 2, 13_833)]
+
+
+def test_metrics_say_what_happened(monkeypatch):
+    flags = lambda *values: np.array(values, bool)  # noqa: E731
+    rows = {  # guesses, nets found, right on fresh strings
+        182: ([10, 500], [1, 1], flags([1, 0], [1, 1])),
+        288: ([40, 20], [1, 1], flags([1, 1], [1, 1])),
+        1511: ([4000, 500, 500], [1, 1, 0], flags([1, 0], [0, 0])),
+        17_953: ([9000], [1], flags([1], [1])),
+        13_833: ([5000], [0], np.zeros((2, 0), bool)),
     }
-    assert first["t1_medium_trials"] != other["t1_medium_trials"]
-    for number, regime in rt.ROWS:
-        row = {
-            name: first[f"t{number}_{regime}_{name}"]
-            for name in ("solved", "trials", "strings", "test", "exact")
-        }
-        assert row["trials"] <= row["strings"] and (
-            row["solved"] or row["trials"] == 4000 and row["test"] == 0.5
-        )
-        if row["exact"]:
-            assert row["test"] == 1 and first[f"t{number}_{regime}_right_from"] >= 1
-    assert first["t1_short_solved"] == 1 and first["always_no_test"] == 0.5
+    rows = {key: (np.array(row[0]), np.array(row[1]), row[2], 0.5) for key, row in rows.items()}
+    monkeypatch.setattr(rt, "guess_row", lambda row, *given: rows[row.paper])
+    needed = {1: np.array([100, np.inf, np.inf, 300]), 2: np.array([np.inf, 5, np.inf, np.inf])}
+    monkeypatch.setattr(rt, "descend", lambda row, *given: needed[row.language])
+    clock = iter([100.0, 102.0])
+    monkeypatch.setattr(rt, "process_time", lambda: next(clock))
+    out = rt.run(replace(CONFIG, searches=4), 0, silent)
+    assert out["l1_a1"] == {"mean_guesses": 255.0, "test_right": 0.75}
+    assert out["l1_a2"] == {"mean_guesses": 30.0, "test_right": 1.0}
+    assert out["l2_a1"] == {"mean_guesses": 2500.0, "test_right": 0.25}
+    assert out["l2_a2"] == {"mean_guesses": 9000.0, "test_right": 1.0}
+    assert out["l4_a1"] == {"mean_guesses": 5000.0, "test_right": None, "solved": 0.0}
+    assert out["l2_log_ratio"] == pytest.approx(log(9000 / 2500))
+    assert out["guessing"] == {"guesses_per_second": 19_570 / 2}
+    assert out["descent"] == {"solved_l1": 0.5, "solved_l2": 0.25} and out["constant_right"] == 0.5
+    assert out["curve"]["x"][:3] == [0, 10, 20] and len(out["curve"]["x"]) == 101
+    assert out["curve"]["y"][:2] == [0, 0.25] and out["curve"]["y"][49:51] == [0.25, 0.5]
 
 
-def test_a_study_has_the_papers_table_all_languages_and_descent():
-    config = replace(
-        CONFIG,
-        study_sets=2,
-        study_medium=400,
-        study_long=100,
-        study_no000=100,
-        study_a2_long=60,
-        study_sizes=(1, 2),
-        study_ranges=(2.0,),
-        descent_runs=2,
-        descent_strings=100,
-    )
-    found = rt.study(config, 0)
-    names = [f"t{n}_{r}" for n in (1, 2, 4) for r in ("short", "medium", "near", "long")]
-    names += [f"a2_t{n}_{r}" for n in (1, 2, 4) for r in ("medium", "long")]
-    names += [f"a1_{h}_t{n}_medium" for h in (1, 2) for n in LANGUAGES] + [
-        f"range_2_t{n}_medium" for n in (1, 2, 4)
+@pytest.mark.parametrize(
+    "bad, flag",
+    [
+        ({"shortest": 600}, "--shortest"),
+        ({"descent_shortest": 15}, "--descent-shortest"),
+        ({"per_class": 25}, "--per-class"),
+        ({"descent_strings": 150}, "--descent-strings"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(bad, flag):
+    with pytest.raises(ValueError, match=flag):
+        replace(Config(), **bad)
+
+
+# ---- the study -----------------------------------------------------------------------------------
+def test_a_net_in_a_crowd_does_what_it_does_alone():
+    """The proofs rely on this, bit for bit."""
+    for net in NETS.values():
+        crowd = rt.draw(net, 100.0, 37, rng(2))
+        data = rt.strings(LANGUAGES[4], 10, 5, 9, rng(3))
+        together = rt.answers(crowd, data)
+        for k in (0, 17, 36):
+            alone = rt.pick(crowd, [k])
+            states, after = study.states_of(alone, 500, rt.step)
+            if states is None:
+                continue
+            for s, word in enumerate(words_of(data)):
+                state = 0
+                for letter in word:
+                    state = after[state, int(letter)]
+                assert np.float64(states[state, -1]) == together[s, k]
+
+
+def test_the_net_built_by_hand_is_language_1_and_no_other():
+    config = study.Config()
+    assert study.is_language(only_ones(), LANGUAGES[1], config)
+    assert not study.is_language(only_ones(), LANGUAGES[2], config)
+    assert not study.is_language(only_ones(), LANGUAGES[4], config)
+    states, after = study.states_of(only_ones(), 50, rt.step)
+    assert 3 <= len(states) <= 8 and len(after) == len(states) and not states[0].any()
+
+
+def test_a_proof_asks_for_strings_of_all_lengths():
+    config = study.Config()
+    late = by_hand(a1(1), r=99, b=50, v=99, c=10)  # says 1 whatever it reads
+    no = by_hand(a1(1), v=-99, b=50)
+    assert not study.is_language(late, LANGUAGES[1], config)
+    for most in range(4):  # a net that says no to everything
+        after = [(min(k + 1, most + 1),) * 2 for k in range(most + 2)]
+        short = rt.Language("so many bits at most", tuple(after), tuple(range(most + 1)))
+        assert study.is_language(no, short, config) is (most == 0)
+    contracting = by_hand(a1(1), a=0.3, f=0.2, r=0.9, b=0.1, v=0.3, c=0.2, d=0.1)
+    config = replace(config, states=50, tolerance=0.5)
+    nothing = rt.Language("nothing", ((0, 0),), ())
+    assert study.states_of(contracting, 50, rt.step) == (None, None)
+    assert not study.is_language(contracting, nothing, config)
+
+
+@pytest.mark.parametrize("number, hidden", [(1, 1), (2, 3)])
+def test_proofs_agree_with_all_strings_of_some_lengths(number, hidden):
+    language, config = LANGUAGES[number], study.Config()
+    easy = data_of(["11111", "00000", "10101", "1010101010"] * 3, [0] * 12)
+    truth = [[DEFINITIONS[number](word)] for word in words_of(easy)]
+    easy = easy._replace(target=np.float32(truth))
+    nets = rt.draw(a1(hidden), 100.0, 8000, rng(9))
+    nets = rt.pick(nets, np.flatnonzero(rt.right_on_all(nets, easy, 0.1))[:60])
+    words = all_words(1, 11)
+    data = data_of(words, [DEFINITIONS[number](word) for word in words])
+    good = rt.right(nets, data, 0.1).all(0)
+    proofs = [study.is_language(rt.pick(nets, [k]), language, config) for k in range(good.size)]
+    assert not (np.array(proofs) & ~good).any() and 0 < (~good).sum()
+    if number == 1:
+        assert sum(proofs) >= 3
+
+
+def test_tables_do_what_saturated_nets_do():
+    weights = rt.draw(a1(2), 100.0, 300, rng(1))
+    big = {name: 100 * weight for name, weight in weights.items()}  # all units saturated
+    table = study.table_of(big)
+    assert table.shape == (2, 8, 300) and table.dtype == np.uint8
+    data = rt.strings(LANGUAGES[4], 10, 5, 9, rng(2))
+    says = rt.answers(big, data) > 0.5
+    for k in range(300):
+        for s, word in enumerate(words_of(data)):
+            state = 0
+            for letter in word:
+                state = table[int(letter), state, k]
+            assert (state >= 4) == says[s, k]
+    easy = rt.subset(data, np.arange(12) % 3)
+    slow = (says[:3] == (easy.target[:3] > 0)).all(0)
+    assert (study.table_right_on_all(table, easy) == slow).all() and 0 < slow.sum() < 300
+
+
+def test_each_regime_guesses_at_the_five_rows(monkeypatch):
+    calls, config = [], study.Config()
+
+    def measure(row, draw_strings, move, guesses, given, seed):
+        calls.append((row, draw_strings, move, guesses, given.shortest, given.longest))
+        return (4, 2, 1) if row.language != 4 else (0, 0, 0)
+
+    monkeypatch.setattr(study, "measure", measure)
+    table = study.readings(config, np.random.SeedSequence(0), silent)
+    assert [call[0] for call in calls] == list(ROWS.values()) * 6
+    firsts = calls[::5]
+    assert [call[1] for call in firsts] == [rt.strings, study.near_misses, rt.strings] * 2
+    assert [call[2] for call in firsts] == [rt.step] * 3 + [study.step_at_once] * 3
+    assert [call[4:] for call in firsts] == [(500, 600), (500, 600), (10, 15)] * 2
+    many = [portion * config.guesses for portion in study.PORTION.values()]
+    assert [call[3] for call in calls[:5]] == many
+    assert [call[3] for call in calls[10:15]] == [study.SHORT * number for number in many]
+    assert table["first_uniform"]["l2_a1"] == many[2] / 4
+    assert table["first_uniform"]["l4_a1"] is None and table["exact_share"] == 0.5
+    assert table["at_once_near"]["hits"] == [4, 4, 4, 4, 0]
+
+
+def test_the_share_that_is_claimed_is_that_of_the_experiments_own_regime(monkeypatch):
+    shares = iter([0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+    monkeypatch.setattr(study, "measure_regime", lambda *given: {"exact_share": next(shares)})
+    table = study.readings(study.Config(), np.random.SeedSequence(0), silent)
+    assert table["exact_share"] == table["first_uniform"]["exact_share"] == 0.1
+
+
+def test_guesses_are_divided_among_new_training_sets(monkeypatch):
+    seen = []
+
+    def screen(weights, data, tolerance, move):
+        seen.append((weights["c"].size, data))
+        assert move is study.step_at_once and tolerance == 0.1
+        return weights["c"][0] > 50
+
+    monkeypatch.setattr(study, "right_on_all", screen)
+    config = replace(study.Config(), sets=3, block=64, shortest=50, longest=60)
+    given = (ROWS["l2_a1"], rt.strings, study.step_at_once, 300, config)
+    nets = study.guess(*given, np.random.SeedSequence(0))
+    assert [size for size, _ in seen] == [64, 36] * 3 and 50 < nets["e"].size < 100
+    assert (nets["c"] > 50).all()
+    assert len({word for _, data in seen for word in words_of(data)[1::2]}) == 150
+
+
+def test_descents_of_the_study_have_the_budgets_of_their_settings(monkeypatch):
+    calls = []
+
+    def descend(row, config, seed, progress):
+        calls.append((row, config))
+        needed = np.full(3 * config.starts, np.inf)
+        needed[config.starts : 2 * config.starts] = 700 if len(calls) < 4 else np.inf
+        return needed
+
+    monkeypatch.setattr(study, "descend", descend)
+    monkeypatch.setattr(study, "strings_read", lambda row, config, rng: row.language)
+    config = study.Config()
+    table = study.descents(config, np.random.SeedSequence(0), silent)["descent"]
+    assert [row for row, _ in calls] == [
+        ROWS[name] for name in ("l1_a1", "l2_a1", "l4_a1", "l1_a1")
     ]
-    assert all(found[f"{name}_trials"] >= 60 for name in names)
-    assert all(0 <= found[f"descent_t{n}_0.01_solved"] <= 1 for n in (1, 2, 4))
-    assert found["t4_long_trials"] == 5 * found["t1_long_trials"]
+    strings = [config.descent_strings] * 2 + [config.hard_strings, config.long_strings]
+    assert [given.descent_strings for _, given in calls] == strings
+    assert [given.starts for _, given in calls] == [10, 10, 10, 5]
+    assert [given.descent_shortest for _, given in calls] == [10, 10, 10, 500]
+    assert table["l4"] == {"solved": 1.0, "strings": 700.0}
+    assert table["l1_long"] == {"solved": 0.0, "strings": None} and table["l2"]["read"] == 2
 
 
-@pytest.mark.parametrize("wrong", [{"medium": (15, 10)}, {"long": (500,)}, {"medium": (10, 12)}])
-def test_settings_that_do_not_fit_together_are_refused(wrong):
-    with pytest.raises(ValueError):
-        Config(**wrong)
+def test_strings_are_read_up_to_the_first_mistake(monkeypatch):
+    flags = np.array([[1, 1, 0], [1, 1, 1], [1, 0, 1]], bool)
+    monkeypatch.setattr(study, "right", lambda *given: flags)
+    assert study.strings_read(ROWS["l1_a1"], study.Config(), rng()) == (3 + 3 + 1) / 3
