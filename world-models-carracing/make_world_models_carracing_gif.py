@@ -38,9 +38,9 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-FRAMES, FRAME_MS, LAST_MS = 80, 100, 2000
+FRAMES, FRAME_MS, LAST_MS = 70, 110, 2000
 ROWS = {"v": ("V alone", ORANGE), "v_m": ("V + M", BLUE)}
-TITLE = "From the same 16 numbers, V alone fails here; with a memory C gets round"
+TITLE = "Both see the same 16 numbers; with a memory, C gets round where V alone stops"
 
 
 def film(world, nets, name, theta, track):
@@ -117,8 +117,9 @@ def draw(figure, road, films, k):
 
 def write_gif(path, images, milliseconds):
     """Write images with one palette for all, so that nothing flickers."""
-    sample = np.vstack([np.asarray(image) for image in images[:: max(1, len(images) // 6)]])
-    palette = Image.fromarray(sample).quantize(64)
+    some = images[0], images[len(images) // 2], images[-1]
+    sample = np.vstack([np.asarray(image) for image in some])
+    palette = Image.fromarray(sample).quantize(64, method=Image.Quantize.MAXCOVERAGE)
     colours = np.array(palette.getpalette()).reshape(-1, 3)
     colours[colours.min(1) > 245] = 255
     palette.putpalette(colours.ravel().tolist())

@@ -126,7 +126,7 @@ def draw_lines(world, nets, drivers, v_scores):
             ax.spines[:].set_visible(False)
             words = f"{NAMES[name]}: {score:.0f} in {len(places) / 10:.0f} s"
             ax.set_title(words, fontsize=10, loc="center")
-    title(figure, "Where V alone wobbles and stops, V + M drives on")
+    title(figure, "Where V alone stops for good, V + M drives on")
     figure.colorbar(pieces, ax=axes, label="speed, m/s", shrink=0.6)
     save(figure, "lines.png")
 

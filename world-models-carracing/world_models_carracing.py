@@ -36,7 +36,7 @@ class Config:
     train_tracks: Annotated[int, "random tracks for data and evolution", (1, 900)] = 64
     test_tracks: Annotated[int, "other tracks, on which nothing is chosen", (2, 900)] = 100
     latent: Annotated[int, "latent numbers z of V", (1, 256)] = 16
-    hidden_v: Annotated[int, "units in the hidden layers of V", (1, 4096)] = 64
+    hidden_v: Annotated[int, "units in the hidden layers of V", (1, 4096)] = 128
     hidden_m: Annotated[int, "LSTM units of M", (1, 4096)] = 64
     components: Annotated[int, "Gaussians per latent number", (1, 100)] = 5
     window: Annotated[int, "frames of backpropagation through time", (1, 10**4)] = 32
