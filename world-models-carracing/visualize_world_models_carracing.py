@@ -106,9 +106,17 @@ def draw_road(ax, world, track):
     ax.fill(*np.concatenate([closed[0], closed[1][::-1]]).T, color="#E2E2E2", zorder=0)
 
 
-def draw_lines(world, nets, drivers, v_scores):
-    """Draw the three unseen tracks on which V alone scores least, with and without memory."""
-    tracks = world.test[np.argsort(v_scores, kind="stable")[:3]]
+def failures(score, tiles, frames):
+    """Return which test tracks a driver did not get round, from the least score to the greatest."""
+    order = np.argsort(score, kind="stable")
+    return order[tiles[order] < 1]
+
+
+def draw_lines(world, nets, drivers, v_results):
+    """Draw three unseen tracks that V alone does not get round, with and without memory: of all
+    such tracks the ones a quarter, a half and three quarters up the list by score."""
+    failed = failures(*v_results)
+    tracks = world.test[failed[len(failed) * np.arange(1, 4) // 4]]
     figure, axes = plt.subplots(2, 3, figsize=(9, 6.2))
     for row, name in zip(axes, ("v", "v_m")):
         for ax, track in zip(row, tracks):
@@ -179,7 +187,7 @@ def main():
     records = json.loads(path.read_text("utf-8"))["records"] if path.exists() else []
     records = [record for record in records if "v_m.score" in record["metrics"]]
     draw_scores(scores | {"script": wm.examine_scripted(world, world.test)}, records)
-    draw_lines(world, nets, drivers, scores["v"])
+    draw_lines(world, nets, drivers, results["v"])
     draw_dreams(world, nets, drivers)
 
 
