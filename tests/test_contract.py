@@ -21,7 +21,7 @@ from tools.records import TIMING
 
 STUBS = stubs()
 INTERRUPTED = ("nbb-xor", "rs-parity")  # the tail is the same in all
-QUICK_SECONDS, OLD_QUICK_SECONDS = 5, 12  # of processor time
+QUICK_SECONDS = 5  # of processor time
 PATIENCE = 20  # seconds for a legal setting that makes a quick run long
 ENOUGH_MEMORY = 3 * 2**30
 HEEDING = """
@@ -158,9 +158,7 @@ def test_quick_run_is_short(stub, quick):
             assert run.code == 0, run.err
             assert "Warning" not in run.err, run.err
         seconds = min(run.record["processor_seconds"] for run in runs)
-        old = stub.slug in contract.FIRST_EDITION
-        limit = OLD_QUICK_SECONDS if old else QUICK_SECONDS
-        assert seconds < limit, f"{program.script.name} took {seconds:.1f} s"
+        assert seconds < QUICK_SECONDS, f"{program.script.name} took {seconds:.1f} s"
 
 
 @every_stub
@@ -232,7 +230,7 @@ def test_pictures_are_as_the_card_lists_them_and_legible(stub, tmp_path):
         assert (tmp_path / picture.file).is_file(), f"{picture.file} was not drawn"
         with Image.open(tmp_path / picture.file) as image:
             assert np.asarray(image.convert("L"), float).std() > 2, f"{picture.file} is blank"
-    assert stub.slug in contract.FIRST_EDITION or not findings, "\n".join(findings)
+    assert not findings, "\n".join(findings)
 
 
 # ---- on demand: make ends ----

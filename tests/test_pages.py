@@ -1,6 +1,5 @@
 """Generated pages of a made-up catalogue whose numbers are worked out by hand."""
 
-import json
 import os
 import re
 import sys
@@ -263,15 +262,6 @@ def test_build_notes_sum_the_records(tree):
     text = page(tree, "BUILD_NOTES.md")
     assert rows(text)[0] == ["[good-one](good-one/README.md)", "14.5", "10", "155", "60.5"]
     assert "took 3.48 minutes of one core, on A machine, 2 cores." in text  # (155 + 33 + 21) / 60
-
-
-def test_records_without_processor_time_cost_what_the_clock_said(tree):
-    program = Stub(tree / "bad-one").run
-    content = json.loads(program.file.read_text())
-    for record in content["records"]:
-        del record["processor_seconds"]
-    made.save(program, content)
-    assert "20.5 s" in page(tree, "bad-one/README.md", "results")
 
 
 def test_the_catalogue_says_how_many_stand_and_leaves_the_rest_of_the_page_alone(tree):

@@ -139,7 +139,7 @@ def refused(program):
 def test_a_file_is_read_as_it_was_written(run):
     before = run.file.read_text()
     assert [record.seed for record in run.results.records] == [0, 1, 2]
-    assert [record.cost for record in run.results.records] == [10, 11, 12]
+    assert [record.processor_seconds for record in run.results.records] == [10, 11, 12]
     assert run.results.records[0].curve == ([0, 10], [1.5, 2.5])
     records.write(run.file, run.results)
     assert records.read(run.file) == run.results

@@ -68,7 +68,7 @@ def example(line):
 def row_of(s):
     """What `list` shows of a stub."""
     records = s.run.current.records if s.run.current else []
-    costs = sorted(record.cost for record in records)
+    costs = sorted(record.processor_seconds for record in records)
     return {
         "slug": s.slug,
         "title": s.card.title,

@@ -235,8 +235,8 @@ def expense(program):
     versions = ", ".join(f"{NAMES.get(key, key)} {' and '.join(v)}" for key, v in found.items())
     return {
         "seeds": sorted(record.seed for record in records),
-        "seconds": statistics.median(record.cost for record in records),
-        "total": sum(record.cost for record in records),
+        "seconds": statistics.median(record.processor_seconds for record in records),
+        "total": sum(record.processor_seconds for record in records),
         "memory": statistics.median(record.peak_memory_mb for record in records),
         "machine": "; ".join(sorted({record.machine for record in records})),
         "versions": versions,

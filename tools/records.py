@@ -26,15 +26,10 @@ class Record(Strict):
     config: dict[str, Setting | list[Setting]]
     metrics: dict[str, Number | list[Number] | None]
     seconds: float  # of the clock
-    processor_seconds: float | None = None  # records of the first edition lack it
+    processor_seconds: float
     peak_memory_mb: float
     machine: str
     versions: dict[str, str]
-
-    @property
-    def cost(self):
-        """Seconds of one core; of the clock where nothing else was recorded."""
-        return self.seconds if self.processor_seconds is None else self.processor_seconds
 
     @property
     def curve(self):
@@ -149,11 +144,7 @@ def merged(parts):
 
 def write(path, results):
     """Replace a record file in one step: a reader sees the old one or the new one, never half."""
-    kept = results.model_dump()
-    for record in kept["records"]:
-        if record["processor_seconds"] is None:  # what the first edition did not measure
-            del record["processor_seconds"]
-    write_text(path, json.dumps(kept, indent=1) + "\n")
+    write_text(path, json.dumps(results.model_dump(), indent=1) + "\n")
 
 
 def write_text(path, text):
