@@ -33,13 +33,13 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-TITLE = "Units that tick at nine rates learn a sound that their rivals only smooth"
+TITLE = "Units that tick at nine rates recite a sound that rivals of equal size miss"
 ROWS = {
     "cw": ("clockwork net", BLUE),
     "lstm": ("LSTM", ORANGE),
     "srn": ("plain net", RED),
 }
-FRAMES = 12 if flags.quick else 42
+FRAMES = 12 if flags.quick else 29
 
 
 def rates_of(config):
@@ -90,7 +90,7 @@ def draw_row(ax, name, target, y, milliseconds):
 def draw_states(ax, states, periods, milliseconds):
     """Draw the states of the units (N, T), slow ones on top."""
     ax.imshow(
-        states.T[::-1], cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto", interpolation="nearest"
+        states.T[::-1], cmap="RdBu_r", vmin=-0.7, vmax=0.7, aspect="auto", interpolation="nearest"
     )
     each = len(periods) / len(np.unique(periods))
     shown = np.unique(periods)[::2]
@@ -134,9 +134,11 @@ for frame in range(len(epochs)):
     images.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()))
 milliseconds = [int(7000 / len(images) / 10) * 10] * (len(images) - 1) + [2000]
 sample = Image.fromarray(np.concatenate([np.asarray(image) for image in images[::6]]))
-palette = sample.quantize(96)  # one palette for all frames, so that nothing flickers
+palette = sample.quantize(56)  # one palette for all frames, so that nothing flickers
 colors = np.array(palette.getpalette()).reshape(-1, 3)
 colors[colors.min(1) > 248] = 255
+inks = [[int(ink[k : k + 2], 16) for k in (1, 3, 5)] for _, ink in ROWS.values()]
+colors = np.concatenate([colors, inks])  # so that no two nets share a colour
 palette.putpalette(colors.ravel().tolist())
 images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
 path = flags.out / "clockwork_rnn.gif"

@@ -118,9 +118,10 @@ def picture_waveform(rates):
             draw_output(ax, name, target, outputs[name], milliseconds)
     axes["cw"].step(milliseconds, slow_part(net), color=GREEN, lw=1.2, where="post")
     axes["cw"].set_ylabel("amplitude")
-    axes["cw"].text(
-        0.99, 0.02, "grey: the target", color="#777777", ha="right", transform=axes["cw"].transAxes
-    )
+    place = {"transform": axes["cw"].transAxes, "va": "bottom"}
+    axes["cw"].text(0.99, 0.02, "grey: the target", color="#777777", ha="right", **place)
+    slow = min(SLOW, net.periods.max())
+    axes["cw"].text(0.01, 0.02, f"green: what periods of {slow} and more add", color=GREEN, **place)
     draw_clock(axes["clock"], net, milliseconds)
     axes["srn"].set_xlabel("milliseconds")
     figure.suptitle(
@@ -147,7 +148,8 @@ def picture_sizes(runs, studies):
             ax.plot(np.full(len(column), x[k]), column, "o", color=COLORS[name], ms=5, alpha=0.5)
         ax.plot(x, middle, color=COLORS[name], lw=2)
         style = {"color": COLORS[name], "weight": "bold", "fontsize": 11, "va": "bottom"}
-        ax.text(x[0] * 0.97, middle[0] * 1.12, WORDS[name], ha="right", **style)
+        side = (0.97, "right") if name == "cw" else (1.02, "left")
+        ax.text(x[0] * side[0], middle[0] * 1.15, WORDS[name], ha=side[1], **style)
         edge = 1150 if not flags.quick else 1.1 * x[-1]
         ax.plot([edge, 1.25 * edge], 2 * [FIGURES[name]], **PAPER)
         ax.text(
@@ -157,10 +159,11 @@ def picture_sizes(runs, studies):
     floor = np.median([study["cw.untrained_nmse"] for study in studies], 0)
     floor = [*floor, np.median([run["cw.untrained_nmse"] for run in runs])]
     ax.plot(x, floor, color=GREY, ls="--", lw=1.4)
-    said = "clockwork, untrained, best readout"
-    ax.text(x[0], floor[0] * 0.88, said, color="#777777", va="top", fontsize=9.5)
+    said = "untrained clockwork,\nbest readout"
+    ax.text(0.97 * x[0], floor[0], said, color="#777777", ha="right", va="center")
     ax.set(xscale="log", yscale="log", xlabel="parameters", ylabel="NMSE (1: the best constant)")
-    ax.set_xlim(0.45 * x[0], 2.3 * edge)
+    ax.set_xlim(0.36 * x[0], 2.3 * edge)
+    ax.set_ylim(top=2 * ax.get_ylim()[1])
     ticks = sorted(set(x)) if flags.quick else (64, 100, 250, 500, 1000)
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
     ax.minorticks_off()
@@ -207,6 +210,7 @@ def draw_reach(ax, studies):
     ax.set(xlabel="samples before the last output", ylabel="log10 of its gradient at the state")
     ax.set_xlim(0, x[-1] * 1.5)
     ax.set_xticks([tick for tick in ax.get_xticks() if tick <= x[-1]])
+    ax.yaxis.set_major_locator(plt.MaxNLocator(6, integer=True))
 
 
 def picture_clock(studies):
