@@ -129,8 +129,11 @@ def run_away(program, seed, out):
     folder = out.parent / "away"
     folder.mkdir()
     shutil.copy(program.script, folder)
-    if (program.stub.folder / "data").exists():
-        shutil.copytree(program.stub.folder / "data", folder / "data")
+    for path in program.stub.data:
+        parts = path.relative_to(ROOT).parts  # SLUG, data, ... or data, ...
+        target = folder.joinpath(*parts[parts.index("data") :])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
     flags = ("--quick", "--seed", seed, "--json", out)
     env = TWO_THREADS | {"PYTHONHASHSEED": "7"}
     script = folder / program.script.name

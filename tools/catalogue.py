@@ -35,6 +35,14 @@ class Stub:
     def gif(self):
         return self.folder / f"{self.name}.gif"
 
+    @property
+    def data(self):
+        """The data files that the experiment reads: its own, and the tree's that it names."""
+        text = self.script.read_text("utf-8")
+        own = self.folder.glob("data/**/*")
+        shared = [p for p in self.folder.parent.glob("data/*/*") if p.parent.name in text]
+        return sorted(p for p in [*own, *shared] if p.is_file() and p.suffix != ".md")
+
     @cached_property
     def card(self):
         path = self.folder / "card.toml"

@@ -94,27 +94,16 @@ def bring(html, usable):
         shutil.copyfile(LIVE / name, html / "live" / name)
     shutil.copyfile(LIVE / "offline.js", html / "offline.js")  # it serves what lies below it
     for stub in usable:
-        for path in data_of(stub):
+        for path in stub.data:
             target = html / path.relative_to(stub.folder.parent)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
 
 
 # ---- what an experiment reads ----
-def data_of(stub):
-    """The data files that an experiment reads: its own, and those of the tree that it names."""
-    text = stub.script.read_text("utf-8")
-    shared = stub.folder.parent.glob("data/*/*")
-    found = [
-        *stub.folder.glob("data/**/*"),
-        *(path for path in shared if path.parent.name in text),
-    ]
-    return sorted(path for path in found if path.is_file() and path.suffix != ".md")
-
-
 def files_of(stub):
     """All the files that an experiment reads, the script first."""
-    return [stub.script, stub.folder / "card.toml", *data_of(stub)]
+    return [stub.script, stub.folder / "card.toml", *stub.data]
 
 
 @dataclass(frozen=True)
@@ -176,7 +165,7 @@ def panel(stub, view, usable=True):
     """
     root = stub.folder.parent
     native = view["run"]["seconds"] if view["run"] else None
-    data = sum(path.stat().st_size for path in data_of(stub))
+    data = sum(path.stat().st_size for path in stub.data)
     text = pages.render(
         "site/run.html.j2",
         stub=stub,

@@ -59,6 +59,10 @@ def caught(stub, fault=None):
     with tempfile.TemporaryDirectory() as copy:
         kept_out = shutil.ignore_patterns("viz", "*.gif", ".*")
         folder = Path(shutil.copytree(stub.folder, Path(copy) / stub.slug, ignore=kept_out))
+        for path in stub.data:
+            target = Path(copy) / path.relative_to(stub.folder.parent)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
         if fault:
             file = folder / fault.get("file", stub.script.name)
             text = file.read_text("utf-8").replace(fault["find"], fault["replace"])
