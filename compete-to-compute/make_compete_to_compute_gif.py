@@ -11,6 +11,7 @@ from compete_to_compute import (
     KINDS,
     QUICK,
     Config,
+    Part,
     batches,
     descend,
     draw,
@@ -24,6 +25,7 @@ from compete_to_compute import (
 from study_compete_to_compute import active
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import to_rgba_array
 from PIL import Image
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
@@ -46,8 +48,9 @@ flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
 NAMES = {"lwta": ("LWTA", BLUE), "relu": ("ReLU", RED), "sigmoid": ("sigmoid", GREEN)}
-FRAMES = 42
-TITLE = "What is left of 0-4 while 5-9 is learned"
+FRAMES = 38
+LOOK = 2000  # test images of each task that pairs are watched on
+TITLE = "Pairs keep their winners on 5-9, so LWTA forgets 0-4 as well"
 
 
 def learned(kind, draws, tasks, config, moments):
@@ -66,10 +69,15 @@ def learned(kind, draws, tasks, config, moments):
     half_epoch = len(p2.train.labels) // config.batch_size // config.checks_per_epoch
 
     def seen(update):
-        often = [active(nets[1], activation, task.test) for task in tasks]
+        wrong = error(nets[0], activation, p1.test)
+        if kind != "lwta":
+            return update, wrong, None
+        often = [
+            active(nets[1], activation, Part(*(x[:LOOK] for x in task.test))) for task in tasks
+        ]
         halves = [[np.split(rates, 2)[0] for rates in some] for some in often]
         apart = [np.abs(a - b) for a, b in zip(*halves, strict=True)]  # (H / 2,) of each layer
-        return update, error(nets[0], activation, p1.test), apart
+        return update, wrong, apart
 
     film = [seen(0)]
     for update, rows in enumerate(batches(draws.orders[1], config.batch_size), 1):
@@ -93,7 +101,7 @@ def draw_curves(ax, films, now, last):
         points = np.array([(max(update, 0.7), said) for update, said, _ in film if update <= now])
         ax.plot(*points.T, color=color, lw=2.4)
         over = film[-1][0] <= now
-        ax.plot(*points[-1], "o", color=color, markersize=9 if over else 5)
+        ax.plot(*points[-1], "o", color=color, markersize=9 if over else 5, clip_on=False)
         height = points[-1, 1]
         if over:
             words = f"{label}: {height:.1f} % after {film[-1][0]:,} updates"
@@ -109,6 +117,7 @@ def draw_curves(ax, films, now, last):
             fontsize=10.5,
         )
     ax.set(xscale="log", xlim=(0.65, last * 1.1), ylim=(0, 1.08 * highest))
+    ax.set_xticks((1, 10, 100, 1000), ("1", "10", "100", "1,000"))
     ax.set_xlabel("updates on 5-9", labelpad=1)
     ax.set_ylabel("error on 0-4, %")
 
@@ -133,7 +142,7 @@ def draw_pairs(figure, apart, words):
     figure.text(
         0.08,
         0.025,
-        "a cell is a pair; dark: the winner depends on the task",
+        "a cell is a pair; dark: the winner depends on the task; above: mean over the layer",
         fontsize=9.5,
         color="#444444",
     )
@@ -145,7 +154,7 @@ def picture(figure, films, now, last):
     figure.text(0.02, 0.945, TITLE, fontsize=14, weight="bold", va="center")
     draw_curves(figure.add_axes((0.08, 0.58, 0.5, 0.31)), films, now, last)
     apart = [pairs for update, _, pairs in films["lwta"] if update <= now][-1]
-    words = "LWTA: images on which a pair's winner is another one on 5-9 than on 0-4"
+    words = "LWTA: by how much each pair's share of wins differs between 0-4 and 5-9"
     draw_pairs(figure, apart, words)
 
 
@@ -153,7 +162,7 @@ config = Config(**QUICK) if flags.quick else Config()
 tasks = two_tasks()
 draws = draw(config, flags.seed, tasks)
 longest = config.max_epochs * len(tasks[1].train.labels) // config.batch_size
-moments = set(np.unique(np.geomspace(1, longest, 3 * FRAMES).astype(int)).tolist())
+moments = set(np.unique(np.geomspace(1, longest, FRAMES).astype(int)).tolist())
 films = {kind: learned(kind, draws, tasks, config, moments) for kind in NAMES}
 last = max(film[-1][0] for film in films.values())
 shown = np.unique(np.geomspace(1, last, FRAMES).astype(int))
@@ -164,8 +173,10 @@ for now in (0, *shown):
     figure.canvas.draw()
     images.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()))
 milliseconds = [600] + [200] * (len(images) - 2) + [2500]
-sample = Image.fromarray(np.concatenate([np.asarray(image) for image in images[::6]]))
-palette = sample.quantize(96)  # one palette for all frames, so that nothing flickers
+inks = 255 * to_rgba_array([BLUE, RED, GREEN])[:, :3]
+bands = [np.full((120, images[0].width, 3), ink) for ink in inks]  # so that no ink is lost
+sample = np.concatenate([np.asarray(image) for image in images[::6]] + bands).astype(np.uint8)
+palette = Image.fromarray(sample).quantize(128)  # one for all frames, so that nothing flickers
 colors = np.array(palette.getpalette()).reshape(-1, 3)
 colors[colors.min(1) > 248] = 255
 palette.putpalette(colors.ravel().tolist())
