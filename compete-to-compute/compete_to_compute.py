@@ -41,7 +41,7 @@ class Config:
     max_epochs: Annotated[int, "or after so many epochs", (1, 400)] = 40
     checks_per_epoch: Annotated[int, "how often that is looked at", (1, 100)] = 2
     init_scale: Annotated[float, "of LWTA and ReLU, 1 is He's start", (0.0, 100.0)] = 1.0
-    sigmoid_scale: Annotated[float, "of sigmoids, 1 is Glorot's start", (0.0, 100.0)] = 4.0
+    sigmoid_scale: Annotated[float, "of sigmoids, 1 is Glorot's start", (0.0, 100.0)] = 1.0
 
     def __post_init__(self):
         if self.hidden_size % 2:
