@@ -531,7 +531,7 @@ def test_the_metrics_are_those_of_the_last_test(ledger):
 def test_the_leads_on_a_hand_worked_case(monkeypatch):
     trainer = start(Descent, [0.5] * 4)
     trainer.met, trainer.sequences = np.array([1, 1, 1, 0], bool), np.array([4, 8, 12, 16]) * 1000
-    trainer.curve = [0.3, 0.1]
+    trainer.curve, trainer.seconds = [0.3, 0.1], 1.0
     monkeypatch.setattr(tsn, "trained", lambda *_: (trainer, np.ones(4), np.ones(4)))
     monkeypatch.setattr(tsn, "guess", lambda *_: (np.array([50, 150]), 0.25, 0.0))
     table = run(Config(nets=2), 0, silent)
