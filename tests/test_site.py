@@ -5,6 +5,7 @@ import re
 import resource
 import shutil
 import threading
+from urllib.parse import urljoin
 
 import pytest
 from conftest import python
@@ -478,3 +479,4 @@ def test_pictures_open_large(visit):
     assert re.search(r"\.png$", picture.get_attribute("href"))
     picture.click()
     page.wait_for_url("**/viz/*.png")
+    assert page.request.get(urljoin(page.url, "/favicon.ico")).ok  # what a browser asks for there

@@ -32,7 +32,7 @@ NAMES = {
     "SPEC.md": "The contract",
     "CONTRIBUTING.md": "Contributing",
 }
-LEFT = ("*.css", "*.js", "css", "fonts", "toc.html", "FontAwesome", "favicon.png")  # of mdBook's
+LEFT = ("*.css", "*.js", "css", "fonts", "toc.html", "FontAwesome")  # of mdBook's
 LINK = re.compile(r'(?<=[ "])(href|src)="([^"#?:]+)(#[^"]*)?"')
 SLOT = re.compile(r'<div data-site="([a-z]+)"></div>')
 IMAGE = re.compile(r'<img [^>]*?src="([^":]+)"[^>]*>')
@@ -128,6 +128,8 @@ def run_mdbook(root, source, html):
 
 def leave_out(html):
     """Remove what mdBook's own frame would load; ours does not."""
+    # A browser asks for an icon by this name where no page names one: at a picture opened alone.
+    (html / "favicon.png").rename(html / "favicon.ico")
     for pattern in LEFT:
         for path in html.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()

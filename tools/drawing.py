@@ -64,7 +64,7 @@ def axes(x, low, middle, high, bottom):
     start = 0.0 if not log and 0 <= x[0] < 0.1 * x[-1] else x[0]
     across = Axis(start, x[-1], LEFT, CURVE_WIDTH - RIGHT, log)
     least, most = float(low.min()), float(high.max())
-    log = least > 0 and most / least > 50 and middle.max() / middle.min() > 20
+    log = 0 < 50 * least < most and 20 * float(middle.min()) < float(middle.max())
     if not log:
         least, most = min(0.0, least), max(0.0, most)
     return across, Axis(least, most, bottom, bottom - PLOT_HEIGHT, log).rounded(4)
