@@ -28,7 +28,7 @@ from plasticity_spectral_norm import (
 )
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.colors import LinearSegmentedColormap, to_rgb, to_rgba_array
 from PIL import Image
 
 # ---- picture style, byte-identical in every picture script; its text stands in SPEC.md ----
@@ -52,9 +52,10 @@ flags.out.mkdir(parents=True, exist_ok=True)
 
 NETS = {"ReLU": (ReLUNet, RED), "spectral norm": (SpectralNet, BLUE)}
 TITLE = "Spectral norm keeps more units alive, and plays worse"
-TICKS = 6  # physics steps between two frames
+TICKS = 8  # physics steps between two frames
 REST = 2  # frames that a finished level stays in view
-SKY_COLOR, GROUND, FOE, GOLD = "#EAF2F8", "#8A7B6C", "#C0392B", "#E6A800"
+WON = "#1E7B3A"
+SKY_COLOR, GROUND, FOE, GOLD = "#EAF2F8", "#8A7B6C", "#C0392B", "#F2B400"
 
 
 def units_over_tasks(kind, lessons, config):
@@ -104,7 +105,7 @@ def draw_level(ax, tiles, x, y, said, color):
     ax.clear()
     picture = np.zeros((*tiles.shape, 3))
     for code, ink in ((0, SKY_COLOR), (SOLID, GROUND), (HAZARD, SKY_COLOR), (COIN, SKY_COLOR)):
-        picture[tiles == code] = plt.matplotlib.colors.to_rgb(ink)
+        picture[tiles == code] = to_rgb(ink)
     ax.imshow(picture, origin="lower", extent=(0, tiles.shape[1], 0, tiles.shape[0]))
     for row, column in np.argwhere(tiles == HAZARD):
         ax.plot(column + 0.5, row + 0.45, "^", color=FOE, markersize=9, mew=0)
@@ -112,7 +113,7 @@ def draw_level(ax, tiles, x, y, said, color):
         ax.plot(column + 0.5, row + 0.5, "o", color=GOLD, markersize=10, mec=BLACK, mew=0.8)
     ax.add_patch(plt.Rectangle((x - 0.35, y), 0.7, 0.8, color=color, zorder=3))
     if said:
-        ink = "#1E7B3A" if said == "coin" else FOE
+        ink = WON if said == "coin" else FOE
         ax.text(x, y + 1.2, said, color=ink, weight="bold", ha="center", fontsize=12)
     ax.set(xlim=(0, SHOWN), ylim=(0, 9), xticks=(), yticks=())
 
@@ -130,7 +131,7 @@ def picture(axes, now, films, plays, success, levels, boards):
         known, active = films[name][min(now, tasks)]
         right.clear()
         shade = LinearSegmentedColormap.from_list("alive", ["#1A1A1A", color, "#FFFFFF"])
-        grid = active.reshape(boards)
+        grid = np.round(12 * active.reshape(boards)) / 12  # few shades, a small file
         right.imshow(grid, cmap=shade, vmin=0, vmax=1, aspect="auto")
         right.set_xticks(np.arange(0.5, boards[1] - 1), minor=True)
         right.set_yticks(np.arange(0.5, boards[0] - 1), minor=True)
@@ -159,7 +160,7 @@ for name, (kind, _) in NETS.items():
     rng = np.random.default_rng(season.testing[-1])
     plays[name] = games(net, levels, frames, rng)
 
-figure = plt.figure(figsize=(8.6, 4.9), layout="none")
+figure = plt.figure(figsize=(8.2, 4.7), layout="none")
 figure.text(0.02, 0.945, TITLE, fontsize=13, weight="bold", va="center")
 axes = []
 for bottom in (0.52, 0.08):
@@ -170,7 +171,7 @@ figure.text(0.02, 0.03, "agents after PPO on other levels", fontsize=9.5, color=
 figure.text(
     0.62,
     0.03,
-    "nets that memorise: a cell is a unit, dark if silent",
+    "nets that memorise; dark: a silent unit",
     fontsize=9.5,
     color="#444444",
 )
@@ -182,9 +183,12 @@ for now in range(frames):
     figure.canvas.draw()
     images.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()))
 milliseconds = [600] + [180] * (len(images) - 2) + [2500]
-palette = Image.fromarray(np.concatenate([np.asarray(i) for i in images[::6]])).quantize(128)
+inks = 255 * to_rgba_array(["white", SKY_COLOR, GROUND, FOE, GOLD, WON, RED, BLUE, BLACK])[:, :3]
+bands = [np.full((60, images[0].width, 3), ink) for ink in inks]  # so that no ink is lost
+sample = np.concatenate([np.asarray(image) for image in images[::6]] + bands).astype(np.uint8)
+palette = Image.fromarray(sample).quantize(80)  # one for all frames, so that nothing flickers
 colors = np.array(palette.getpalette()).reshape(-1, 3)
-colors[colors.min(1) > 248] = 255
+colors[colors.min(1) > 245] = 255
 palette.putpalette(colors.ravel().tolist())
 images = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
 path = flags.out / "plasticity_spectral_norm.gif"

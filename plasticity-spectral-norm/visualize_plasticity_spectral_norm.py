@@ -108,7 +108,7 @@ def memorising(records, runs):
     for (label, color), height, heavy in zip(labels, heights, bold, strict=True):
         weight = "bold" if heavy else "normal"
         ax.text(1.01 * tasks[-1] + 0.2, height, label, color=color, va="center", weight=weight)
-    ax.text(1, 11.5, "chance", fontsize=9, color="#555555")
+    ax.text(1.5, 11.3, "chance", fontsize=9, color="#555555")
     ax.plot((1, tasks[-1]), (10, 10), color="#555555", lw=0.8, ls=(0, (1, 3)))
     ax.set(xlim=(1, 1.24 * tasks[-1]), ylim=(0, 80), xlabel="task", ylabel="frames known, %")
     ax.set_xticks([task for task in (1, 8, 16, 24, 32, 40, 48) if task <= tasks[-1]])
@@ -180,7 +180,7 @@ def ranking(records, phases):
     ax.text(0, 1.13, "the source:\nCoinRun of ProcGen", ha="center", fontsize=10.5)
     ours_said = f"here: small CoinRun,\nmean of {len(records)} seed{'s' * (len(records) > 1)}"
     ax.text(1, 1.13, ours_said, ha="center", fontsize=10.5)
-    said = f"Kendall's tau {tau:+.2f}".replace("-", "\u2212")
+    said = f"Kendall's tau, mean over seeds: {tau:+.2f}".replace("-", "\u2212")
     ax.text(0.5, -0.1, said, ha="center", fontsize=11, weight="bold")
     ax.set(xlim=(-0.62, 1.62), ylim=(-0.14, 1.28), xticks=(), yticks=())
     ax.spines[:].set_visible(False)
