@@ -11,7 +11,7 @@ from pathlib import Path
 
 import study_upside_down_rl
 import upside_down_rl
-from upside_down_rl import QUICK, Config, command_chain, feasible, learn_chain
+from upside_down_rl import LEARNERS, QUICK, Config, command_chain, feasible, learn_chain, obey
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -34,7 +34,7 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-LEARNERS = {
+LOOKS = {
     "udrl": ("upside-down RL", BLUE),
     "a2c": ("A2C", ORANGE),
     "dqn": ("DQN", RED),
@@ -51,13 +51,14 @@ def save(figure, name):
 
 
 def recorded():
-    """Return the metrics of each recorded study, or of a quick one if there are none."""
+    """Return the metrics and the seed of each recorded study, or of a quick one for want of any."""
     path = Path(__file__).resolve().with_name("study.json")
     if path.exists() and not flags.quick:
-        return [record["metrics"] for record in json.loads(path.read_text("utf-8"))["records"]]
+        records = json.loads(path.read_text("utf-8"))["records"]
+        return [record["metrics"] for record in records], [record["seed"] for record in records]
     module = study_upside_down_rl
     table = module.run(module.Config(**module.QUICK), flags.seed, lambda *_: None)
-    return [upside_down_rl.flatten(table)]
+    return [upside_down_rl.flatten(table)], [flags.seed]
 
 
 # ---- 1: learning curves --------------------------------------------------------------------------
@@ -90,9 +91,9 @@ def row_of(studies, name, panel):
 
 
 def draw_curves(ax, studies, panel):
-    """Draw all learners in a panel, the experiment's two with bands, and list their last returns."""
-    ax.text(0.98, 0.42, "at last", transform=ax.transAxes, ha="right", color="#666666")
-    for k, (name, (words, color)) in enumerate(LEARNERS.items()):
+    """Draw all learners in a panel, two with bands, and list their last returns."""
+    ax.text(0.0, 1.03, "at last", transform=ax.transAxes, color="#666666")
+    for k, (name, (words, color)) in enumerate(LOOKS.items()):
         row = row_of(studies, name, panel)
         if not row:
             continue
@@ -102,10 +103,11 @@ def draw_curves(ax, studies, panel):
         if main:
             ax.fill_between(x, y.min(0), y.max(0), color=color, alpha=0.22, lw=0)
         place = {"transform": ax.transAxes, "color": color, "weight": "bold" if main else "normal"}
-        ax.text(0.98, 0.34 - 0.08 * k, f"{at_last(studies, row):.2f}", ha="right", **place)
-        ax.text(0.77, 0.34 - 0.08 * k, words, ha="right", **place)
-    ax.set(xlabel="thousand steps", ylim=(-3.9, 1.9), yticks=[-3, -2, -1, 0, 1])
-    ax.set_title(PANELS[panel], weight="normal", fontsize=11)
+        ax.text(0.22 + 0.2 * k, 1.03, f"{at_last(studies, row):.2f}", **place)
+        if panel == "dense":
+            ax.text(0.97, 0.36 - 0.085 * k, words, ha="right", fontsize=11, **place)
+    ax.set(xlabel="thousand steps", ylim=(-3.6, 1.9), yticks=[-3, -2, -1, 0, 1])
+    ax.set_title(PANELS[panel], weight="normal", fontsize=11, pad=22)
     ax.grid(axis="y", color="#E5E5E5")
 
 
@@ -115,29 +117,50 @@ def picture_curves(studies):
     for ax, panel in zip(axes, PANELS, strict=True):
         draw_curves(ax, studies, panel)
     axes[0].set_ylabel("mean return of 200 fresh episodes")
-    title = "The later the reward, the harder for A2C; upside-down RL hardly minds"
+    title = "The later the reward, the harder for A2C; upside-down RL and REINFORCE hardly mind"
     figure.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=12.5)
     save(figure, "curves.png")
 
 
 # ---- 2: obedience --------------------------------------------------------------------------------
-def picture_obedience(studies):
-    """Picture achieved against commanded returns, in each study."""
-    figure, ax = plt.subplots(figsize=(7.2, 5))
+EARLY = 45_000  # steps
+
+
+def young(seed):
+    """Return the commands and what came of them early in a run of a seed, (25,) each."""
+    config = replace(Config(), **(QUICK if flags.quick else {}))
+    stream = np.random.SeedSequence(seed).spawn(3)[2]  # the first learner's in a run
+    kind, sparse = LEARNERS["udrl_sparse"]
+    learner = kind(config, sparse, stream)
+    while learner.steps + learner.most_steps <= EARLY:
+        learner.advance()
+    rng = np.random.default_rng([seed, 2])
+    return obey(learner, rng, learner.random_mean, learner.replay.value.max())
+
+
+def picture_obedience(studies, seeds):
+    """Picture achieved against commanded returns, in each study, and early in these runs."""
+    figure, ax = plt.subplots(figsize=(7.4, 5.2))
     every = [study["commands.wanted"] for study in studies]
     low, high = min(w[0] for w in every) - 0.15, max(w[-1] for w in every) + 0.15
-    edge = float(np.median([study["commands.lowest_in_replay"] for study in studies]))
-    ax.axvspan(low, min(edge, high), color="#F0F0F0", lw=0)
     ax.plot([low, high], [low, high], color=GREY, lw=1.2, ls=":")
-    for study in studies:
+    for study, seed in zip(studies, seeds, strict=True):
         wanted = study["commands.wanted"]
-        ax.plot(wanted, study["commands.achieved"], "o-", color=BLUE, ms=4.5, lw=1.3, alpha=0.65)
+        ax.plot(wanted, study["commands.achieved"], "o-", color=BLUE, ms=4, lw=1.4, alpha=0.7)
+        ax.plot(*young(seed), "o-", color=ORANGE, ms=4, lw=1.4, alpha=0.7)
+    edge = float(np.median([study["commands.lowest_in_replay"] for study in studies]))
+    ax.axvline(edge, color=BLUE, lw=1, ls=":")
     ax.set(xlabel="commanded return", ylabel="achieved return, mean of 200 flights")
-    ax.set(xlim=(low, high), ylim=(low, high))
-    style = {"color": "#777777", "fontsize": 10}
-    ax.text(low + 0.08, high - 0.1, "below all that the replay still holds", va="top", **style)
-    ax.text(low + 0.33, low + 0.1, "as told", **style)
-    ax.set_title("It flies as badly as it is told")
+    ax.set(xlim=(low, high + 0.1), ylim=(low, high))
+    style = {"fontsize": 11, "weight": "bold", "transform": ax.transAxes}
+    ax.text(0.03, 0.93, "after training", color=BLUE, **style)
+    ax.text(0.6, 0.25, f"after {EARLY:,} steps", color=ORANGE, **style)
+    small = {"fontsize": 10, "va": "bottom"}
+    small = {"fontsize": 10, "transform": ax.transAxes}
+    ax.text(0.11, 0.05, "exactly as told", color="#777777", **small)
+    words = "dotted: the lowest return in\nthe replay after training"
+    ax.text(0.87, 0.05, words, color=BLUE, ha="right", **small)
+    ax.set_title("Told less, it gets less; trained on the best, it forgets how to fail")
     save(figure, "obedience.png")
 
 
@@ -155,15 +178,21 @@ def picture_chain():
     ax.plot([-3.2, 5.2], [-3.2, 5.2], color=GREY, lw=1.2, ls=":")
     ax.plot(told, hasty, color=GREY, lw=1.8)
     ax.plot(wanted, obeyed, "o", color=BLUE, ms=7, alpha=0.8)
-    ax.text(-1.1, 1.02, "always told: 4 steps", color="#777777", va="bottom", ha="right")
+    place = {"transform": ax.transAxes, "fontsize": 11}
+    words = "told the return and the\nsteps that go with it"
+    ax.text(0.03, 0.93, words, color=BLUE, weight="bold", va="top", **place)
+    ax.text(
+        0.03, 0.79, "told the return,\nand always four steps", color="#777777", va="top", **place
+    )
     exact = np.count_nonzero(np.abs(obeyed - wanted) < 1e-6)
-    ax.text(2.9, 2.2, "told the steps that\nthis return needs", color=BLUE, weight="bold", va="top")
     ax.set(xlabel="commanded return", ylabel="achieved return", xlim=(-3.2, 5.2), ylim=(-3.2, 5.2))
-    ax.set_title(f"The chain obeys {exact} of 29 commands exactly, if return and time fit")
+    ax.set_title(
+        f"The chain obeys {exact} of 29 commands when return and steps agree", fontsize=11.5
+    )
     save(figure, "chain.png")
 
 
-studies = recorded()
+studies, seeds = recorded()
 picture_curves(studies)
-picture_obedience(studies)
+picture_obedience(studies, seeds)
 picture_chain()
