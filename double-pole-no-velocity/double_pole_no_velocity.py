@@ -33,10 +33,10 @@ class Config:
     searches: Annotated[int, "searches of each kind, side by side", (1, 1000)] = 5
     hidden: Annotated[int, "hidden units of a net", (1, 32)] = 3
     bias: Annotated[bool, "a constant as a fourth input"] = False
-    population: Annotated[int, "members of the population of each weight", (8, 10_000)] = 40
+    population: Annotated[int, "members of the population of each weight", (8, 10_000)] = 100
     elite: Annotated[float, "share of the nets that have children", (0.05, 0.5)] = 0.25
-    mutation_share: Annotated[float, "share of a child's weights that mutate", (0.0, 1.0)] = 0.3
-    mutation_scale: Annotated[float, "scale of the Cauchy noise on them", (0.0, 100.0)] = 0.3
+    mutation_share: Annotated[float, "share of a child's weights that mutate", (0.0, 1.0)] = 0.5
+    mutation_scale: Annotated[float, "scale of the Cauchy noise on them", (0.0, 100.0)] = 0.1
     init_scale: Annotated[float, "weights start in U[-this, this]", (1e-3, 100.0)] = 1.0
     trial_steps: Annotated[int, "control steps of a trial", (20, 10**6)] = 1000
     long_steps: Annotated[int, "control steps of the long test", (20, 10**8)] = 100_000

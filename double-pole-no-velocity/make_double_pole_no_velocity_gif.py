@@ -118,7 +118,7 @@ def draw_bars(heights):
     fig.text(
         0.09,
         0.012,
-        "bars: steps balanced; below: generation, and trials so far; the short pole is drawn too long",
+        "bars: steps balanced; below: generation, trials so far; the short pole is drawn too long",
         fontsize=9,
     )
 

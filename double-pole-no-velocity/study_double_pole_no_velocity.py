@@ -26,7 +26,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Config(double_pole_no_velocity.Config):
-    step_floor: Annotated[float, "CMA-ES: least step size", (0.0, 10.0)] = 0.1
+    step_floor: Annotated[float, "CMA-ES: least step size", (0.0, 10.0)] = 0.3
     copies: Annotated[int, "starts beside the usual one, for each winner", (1, 1000)] = 4
     offset: Annotated[float, "standard deviation of these, in m, rad and s", (0.0, 0.01)] = 1e-6
 

@@ -238,6 +238,7 @@ def test_children_are_heads_and_tails_of_two_parents():
     assert np.array_equal(children[1::2, 0], children[::2, -1])
     many = recombine(parents, 400, 0.0, 1.0, np.random.default_rng(1))
     assert set(many[:, 0]) == {0, 1, 2, 3}
+    assert ((np.diff(many, axis=1) != 0).sum(1) == 1).all()  # nobody mates with itself
     assert set((np.diff(many, axis=1) != 0).argmax(1)) == set(range(8))
 
 
@@ -407,8 +408,9 @@ def test_run_gives_both_kinds_the_same_budget_and_different_random_numbers(monke
     firsts = [trials.nets for owner, trials in entered[:4]]
     assert len({float(nets.ravel()[0]) for nets in firsts}) == 4
     assert all(nets.shape == (16, 3, 7) for nets in firsts)
+    before = len(entered)
     again = run(config, 4, silent)
-    other = [trials.nets for owner, trials in entered[-4:]]
+    other = [trials.nets for owner, trials in entered[before : before + 4]]
     assert again and not any(np.array_equal(a, b) for a, b in zip(firsts, other))
     for owner in range(4):
         mine = [trials for who, trials in entered if who == owner]
