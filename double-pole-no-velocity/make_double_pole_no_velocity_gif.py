@@ -139,7 +139,7 @@ for k, (places, lasted) in enumerate(trials[:-1]):
     said = f"generation {generations[k]}: the best net so far"
     for t in np.unique(np.linspace(0, last, 2 if flags.quick else 7).astype(int)):
         frames.append(frame(places[min(t, len(places) - 1)], [*heights, int(t)], said))
-        durations.append(90)
+        durations.append(70)
     heights.append(lasted)
     ending = "keeps both up for a trial" if lasted >= config.trial_steps else "falls"
     frames.append(frame(places[min(last + 1, len(places) - 1)], heights, f"{said}, {ending}"))
@@ -148,13 +148,13 @@ places, lasted = trials[-1]
 name = "the winner" if solved else "the last net"
 for t in np.unique(np.linspace(0, min(lasted, 200), 3 if flags.quick else 21).astype(int)):
     frames.append(frame(places[t], [*heights, int(t)], f"{name}, {0.02 * t:.1f} s"))
-    durations.append(80)
+    durations.append(70)
 rest = np.unique(np.geomspace(min(lasted, 300), lasted, 3 if flags.quick else 18).astype(int))
 for t in rest:
     row = min(t if t <= 1000 else 1000 + (t - 1000) // 100, len(places) - 1)
     frames.append(frame(places[row], [*heights, int(t)], f"{name}, {0.02 * t:,.0f} s", DARK_GREEN))
-    durations.append(110)
-durations[-1] = 2500
+    durations.append(100)
+durations[-1] = 2000
 frames, durations = [frames[-1], *frames], [700, *durations]  # a still of the GIF shows the end
 sample = Image.fromarray(np.concatenate([np.asarray(one) for one in frames[::6]]))
 palette = sample.quantize(96)

@@ -161,11 +161,12 @@ for column, ((states, u), begin) in enumerate(zip(parts, (0, config.long_steps -
                 style = {"ncols": 2, "fontsize": 9, "borderaxespad": 0.2}
                 ax.legend(loc="lower right", bbox_to_anchor=(1, 1), **style)
     axes[2, column].plot(seconds, FORCE * u, color=DARK_GREEN, linewidth=0.9)
+    axes[2, column].locator_params(axis="x", nbins=5)
     axes[2, column].set_xlabel(f"seconds, {('the first', 'the last')[column]} {0.02 * span:g}")
 axes[2, 0].set(ylabel="force, N", ylim=(-10.8, 10.8))
 late = np.ptp(180 / np.pi * parts[1][0][:, 1])
 fig.suptitle(
-    f"Still up after {0.02 * lasted:,g} s: the long pole stays within {late:.1f} degrees",
+    f"Still up after {0.02 * lasted:,g} s, when the long pole moves by {late:.2g} degrees",
     x=0.01,
     ha="left",
     fontsize=12,
