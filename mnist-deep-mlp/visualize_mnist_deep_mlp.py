@@ -159,10 +159,10 @@ def errors(config, deformed, plain, runs):
         last = [run["plain.error"] for run in runs]
         ax.plot([config.epochs] * len(last), last, "o", color=RED, alpha=0.5, markersize=5)
     ax.set(yscale="log", xlim=(1, config.epochs), xlabel="epochs", ylabel="errors, %")
-    ax.set_ylim(floor, 1.1 * max(max(line) for line, *_ in lines))
     ticks = (0.2, 0.5, 1, 2, 5, 10, 20)
     ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
+    ax.set_ylim(floor, 1.1 * max(max(line) for line, *_ in lines))
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_title("Plain digits are learned by heart; bent ones are not, and fewer stay wrong")
     save(figure, "errors.png")
@@ -187,7 +187,7 @@ def left(test, net):
         below = {"transform": ax.transAxes, "fontsize": 10, "va": "top", "ha": "center"}
         ax.text(0.15, -0.02, label, weight="bold", **below)
         ax.text(0.6, -0.02, first, color=RED, **below)
-        ax.text(0.85, -0.02, next_best, color=GREEN if next_best == label else GREY, **below)
+        ax.text(0.85, -0.02, next_best, color=GREEN if next_best == label else "#666666", **below)
     words = f"What is left: {len(wrong):,} of {len(test.labels):,}"
     words += f"; for {second:,} of them the second guess is right"
     headline(figure, words)
