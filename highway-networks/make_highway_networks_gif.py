@@ -45,6 +45,7 @@ flags.out.mkdir(parents=True, exist_ok=True)
 
 NAMES = {"highway": ("highway", BLUE), "plain": ("plain", RED)}
 FRAMES = 40
+SHOWN = 15  # units of a layer: those whose gates are most open in the end
 LOOK = 200  # test images that the gates are watched on
 TITLE = "50 gated layers learn like 10; plain layers do not"
 
@@ -81,28 +82,29 @@ def film(cell, settings, part, order, rng, config, images):
 
 def draw_curves(ax, films, depth, epochs, now):
     """Draw the loss of both kinds of nets of this depth up to this frame."""
+    low, high = 0.12, 3.2
+    ends = []
     for name, (_, color) in NAMES.items():
-        losses = films[f"{name}_{depth}"][0]
-        x = epochs * np.arange(1, len(losses) + 1) / len(losses)
-        ax.plot(x[: now + 1], losses[: now + 1], color=color, lw=2.4, clip_on=False)
-        ax.plot(x[now], losses[now], "o", color=color, markersize=6, clip_on=False, zorder=5)
-    places = [films[f"{name}_{depth}"][0][now] for name in NAMES]
-    ratio = max(places) / min(places)
-    if ratio < 1.35:  # two labels would meet
-        middle = np.sqrt(places[0] * places[1])
-        up = 1 if places[0] > places[1] else -1
-        places = [middle * 1.16**up, middle * 1.16**-up]
-    for (label, color), place, name in zip(NAMES.values(), places, NAMES, strict=True):
-        losses = films[f"{name}_{depth}"][0]
-        words = f"{label} {losses[now]:.2f}"
-        x = epochs * (now + 1) / len(losses) + 0.02 * epochs
-        ax.text(x + 0.04 * epochs, place, words, color=color, weight="bold", va="center", size=10)
+        losses = np.array(films[f"{name}_{depth}"][0])[: now + 1]
+        x = epochs * np.arange(1, now + 2) / len(films[f"{name}_{depth}"][0])
+        ax.plot(x, losses, color=color, lw=2.4, clip_on=False)
+        ax.plot(x[-1], losses[-1], "o", color=color, markersize=6, clip_on=False, zorder=5)
+        ends.append(losses[-1])
+    heights = np.log(np.array(ends) / low) / np.log(high / low)  # (2,) shares of the axis
+    heights = np.clip(heights, 0.08, 0.9)
+    lack = max(0.15 - abs(heights[1] - heights[0]), 0)  # so that labels do not meet
+    up = 1 if heights[0] > heights[1] else -1
+    heights = heights + np.array([up, -up]) * lack / 2
+    for (label, color), height, loss in zip(NAMES.values(), heights, ends, strict=True):
+        place = {"xytext": (7, 0), "textcoords": "offset points", "xycoords": "axes fraction"}
+        words = f"{label} {loss:.2f}"
+        ax.annotate(words, (1, height), **place, color=color, weight="bold", va="center")
     ax.axhline(np.log(10), color=GREY, lw=1, ls=":", zorder=0)
-    ax.set(xlim=(0, 1.36 * epochs), yscale="log", ylim=(0.15, 3.2))
+    ax.set(xlim=(0, epochs), yscale="log", ylim=(low, high), xlabel="epochs")
+    ax.xaxis.labelpad = 1
     ax.set_xticks(range(epochs + 1))
     ax.set_yticks((0.2, 0.5, 1, 2), ("0.2", "0.5", "1", "2"))
     ax.minorticks_off()
-    ax.set_xlabel("epochs", labelpad=1, loc="left")
 
 
 def picture(figure, films, config, now, highest):
@@ -112,21 +114,22 @@ def picture(figure, films, config, now, highest):
     for n, (depth, layers) in enumerate(
         (("shallow", config.shallow_depth), ("deep", config.deep_depth))
     ):
-        ax = figure.add_axes((0.08 + 0.48 * n, 0.53, 0.42, 0.31))
+        ax = figure.add_axes((0.08 + 0.48 * n, 0.53, 0.28, 0.31))
         draw_curves(ax, films, depth, config.epochs, now)
         ax.set_title(f"{layers} layers", fontsize=11, pad=4)
         if n == 0:
             ax.set_ylabel("training loss")
     gates = films["highway_deep"][1][now + 1]  # (L, n)
-    order = np.argsort(-films["highway_deep"][1][-1], axis=1)  # as they stand in the end
-    grid = np.take_along_axis(gates, order, 1).T  # (n, L)
+    last = films["highway_deep"][1][-1]  # (L, n)
+    order = np.argsort(-last, axis=1)[:, :SHOWN]  # the units that are open in the end
+    grid = np.take_along_axis(gates, order, 1).T  # (SHOWN, L)
     ax = figure.add_axes((0.08, 0.1, 0.8, 0.26))
     extent = (1.5, config.deep_depth + 0.5, len(grid) + 0.5, 0.5)
     image = ax.imshow(
         grid, cmap="Blues", vmin=0, vmax=highest, aspect="auto", extent=extent, interpolation="none"
     )
     ax.set_yticks(())
-    ax.set_ylabel("units")
+    ax.set_ylabel(f"{SHOWN} units")
     ax.set_xlabel("layer", labelpad=1)
     words = f"How far the gates of the {config.deep_depth}-layer highway open"
     ax.set_title(f"{words}: mean {gates.mean():.3f}", fontsize=11, pad=4, color=BLUE)
@@ -147,7 +150,7 @@ films = {
     for (name, cell), rng in zip(cells(config).items(), for_weights, strict=True)
 }
 count = len(films["highway_deep"][0])
-highest = float(np.quantile(films["highway_deep"][1][-1], 0.99))
+highest = float(np.quantile(films["highway_deep"][1][-1], 0.995))
 figure = plt.figure(figsize=(8, 5.2), layout="none")
 pictures = []
 for now in range(count):
@@ -155,12 +158,12 @@ for now in range(count):
     figure.canvas.draw()
     pictures.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()))
 milliseconds = [400] + [200] * (len(pictures) - 2) + [2500]
-inks = 255 * to_rgba_array([BLUE, RED])[:, :3]
-bands = [np.full((120, pictures[0].width, 3), ink) for ink in inks]  # so that no ink is lost
+inks = 255 * np.concatenate([to_rgba_array([BLUE, RED]), plt.cm.Blues(np.linspace(0, 1, 48))])
+bands = [np.full((40, pictures[0].width, 3), ink[:3]) for ink in inks]  # so that no ink is lost
 sample = np.concatenate([np.asarray(image) for image in pictures[::6]] + bands).astype(np.uint8)
 palette = Image.fromarray(sample).quantize(96)  # one for all frames, so that nothing flickers
 colors = np.array(palette.getpalette()).reshape(-1, 3)
-colors[colors.min(1) > 248] = 255
+colors[colors.min(1) > 245] = 255
 palette.putpalette(colors.ravel().tolist())
 pictures = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in pictures]
 path = flags.out / "highway_networks.gif"

@@ -37,6 +37,7 @@ flags.out.mkdir(parents=True, exist_ok=True)
 
 HIGHWAY, PLAIN = ("highway", BLUE), ("plain", RED)
 CHANCE = np.log(10)  # nats
+LATE, ALL = "lesion.without_all_late", "lesion.without_all"
 
 
 def save(figure, name):
@@ -96,34 +97,49 @@ def plain_ticks(axis, ticks):
 
 
 # ---- 1: learning at three depths, and for ten times as long ----
-def panel(ax, studies, names, epochs, title):
+def panel(ax, studies, names, losses, epochs, title):
     """Draw the best highway and the best plain net while they learn."""
+    labels = []
     ends = []
-    for (_, color), name in zip((HIGHWAY, PLAIN), names, strict=True):
+    for (kind, color), name, loss in zip((HIGHWAY, PLAIN), names, losses, strict=True):
         lines = np.array([study[name] for study in studies])  # (seeds, points)
         x = epochs * np.arange(1, lines.shape[1] + 1) / lines.shape[1]
         ax.fill_between(x, lines.min(0), lines.max(0), color=color, alpha=0.18, lw=0)
         ax.plot(x, np.median(lines, 0), color=color, lw=2.4)
         ends.append(np.median(lines[:, -1]))
+        labels.append((f"{kind}\n{middle(studies, loss):.2g}", color))
     ax.axhline(CHANCE, color=GREY, lw=1, ls=":", zorder=0)
-    label_ends(ax, ends, (HIGHWAY, PLAIN), 0.075)
-    ax.set(xlim=(0, epochs), xlabel="epochs")
+    label_ends(ax, ends, labels, 0.15)
+    ax.set(xlim=(0, epochs), xlabel="epochs", xticks=np.linspace(0, epochs, 5))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.set_title(title, fontsize=11)
+
+
+def middle(studies, metric):
+    """Return a metric's median over the seeds; a seed where it did not happen is left out."""
+    values = [study[metric] for study in studies if study[metric] is not None]
+    return np.median(values) if values else np.nan
 
 
 def depth(config, studies):
     """Picture the training loss of the best nets of the searches."""
-    figure, axes = plt.subplots(2, 2, figsize=(9, 6.6), sharey=True)
-    low = min(min(study["long_deep.highway_curve"]) for study in studies)
-    axes[0, 0].set(yscale="log", ylim=(0.8 * low, 3.6))
-    plain_ticks(axes[0, 0].yaxis, (0.001, 0.01, 0.1, 1))
+    figure, axes = plt.subplots(2, 2, figsize=(9, 6.4))
+    lowest = min(min(study["highway_deep.curve"]) for study in studies)
     layers = config.shallow_depth, config.deep_depth, config.very_deep_depth
     for ax, name, count in zip(axes.flat, ("shallow", "deep", "very_deep"), layers):
-        names = [f"{kind}_{name}.curve" for kind, _ in (HIGHWAY, PLAIN)]
-        panel(ax, studies, names, config.epochs, f"{count} layers")
-    names = "long_deep.highway_curve", "long_deep.plain_curve"
-    title = f"{layers[1]} layers, for {config.long_epochs} epochs"
-    panel(axes[1, 1], studies, names, config.long_epochs, title)
+        ax.set(yscale="log", ylim=(0.7 * lowest, 3.4))
+        plain_ticks(ax.yaxis, (0.2, 0.5, 1, 2))
+        names = [f"{kind}_{name}" for kind, _ in (HIGHWAY, PLAIN)]
+        curves, losses = [[f"{n}.{what}" for n in names] for what in ("curve", "loss")]
+        panel(ax, studies, curves, losses, config.epochs, f"{count} layers")
+    ax = axes[1, 1]
+    lowest = min(min(study["long_deep.highway_curve"]) for study in studies)
+    ax.set(yscale="log", ylim=(0.6 * lowest, 4))
+    plain_ticks(ax.yaxis, (0.001, 0.01, 0.1, 1))
+    names = "long_deep.highway", "long_deep.plain"
+    curves = [f"{name}_curve" for name in names]
+    title = f"{layers[1]} layers, ten times as long" if not flags.quick else "longer"
+    panel(ax, studies, curves, names, config.long_epochs, title)
     axes[0, 0].text(
         0.98,
         CHANCE * 1.04,
@@ -135,7 +151,7 @@ def depth(config, studies):
     )
     for ax in axes[:, 0]:
         ax.set_ylabel("training loss, nats")
-    title = "Highway nets learn alike at any depth; plain nets fall behind"
+    title = "Highway nets lose little with depth; plain nets fall behind"
     figure.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=13)
     save(figure, "depth.png")
 
@@ -154,12 +170,15 @@ def learned(config):
     return search(*cell, best, part, order, streams[15], config, lambda *_: None).nets
 
 
+SHOWN = 15  # units of a layer
+
+
 def work(config, studies):
     """Picture how far each gate of a trained net opens, and what each layer is worth."""
     nets = learned(config)
     opened = gates(nets, mnist("t10k", 2000)).mean(1)  # (L, n)
-    opened = np.sort(opened, axis=1)[:, ::-1].T  # (n, L), the most open units on top
-    figure, (top, bottom) = plt.subplots(2, 1, figsize=(9, 6), sharex=True, height_ratios=(1.25, 1))
+    opened = np.sort(opened, axis=1)[:, : -SHOWN - 1 : -1].T  # (SHOWN, L)
+    figure, (top, bottom) = plt.subplots(2, 1, figsize=(9, 6), sharex=True)
     last = config.deep_depth
     image = top.imshow(
         opened,
@@ -171,19 +190,30 @@ def work(config, studies):
     )
     bar = figure.colorbar(image, ax=top, pad=0.01, aspect=14)
     bar.set_label("mean of the gate T")
-    top.set_ylabel("units, the most\nopen ones on top")
-    top.set_title("How far the gates open (one net)", fontsize=11)
+    bar.outline.set_visible(False)
+    top.set_yticks((1, SHOWN))
+    top.set_ylabel(f"the {SHOWN} most open\nunits of a layer")
+    words = f"mean gate, median of the seeds: {100 * middle(studies, 'gates.mean'):.1f} %"
+    top.set_title(f"How far the gates of one net open ({words})")
     rises = np.array([study["lesion.rises"] for study in studies])  # (seeds, L)
     layers = np.arange(2, last + 1)
+    bottom.axvspan(NEEDED + 0.5, last + 0.5, color=GREY, alpha=0.14, lw=0)
     bottom.bar(layers, np.median(rises, 0), color=BLUE, width=0.7)
     for rise in rises:
         bottom.plot(layers, rise, ".", color=BLACK, markersize=4, alpha=0.6)
-    bottom.axvspan(NEEDED + 0.5, last + 0.5, color=GREY, alpha=0.12, lw=0)
-    bottom.set(xlabel="layer", xlim=(1.3, last + 0.7), yscale="symlog")
-    bottom.set_yscale("symlog", linthresh=1)
+    bottom.axhline(0, color=BLACK, lw=0.8)
+    bottom.set(xlabel="layer", xlim=(1.3, last + 0.7))
     bottom.set_ylabel("rise of the\ntest error, points")
-    bottom.set_title("What the net loses without one layer (bars: median)", fontsize=11)
-    title = "The first layers do the work, the others wave it through"
+    bottom.set_title("What a net loses without one layer")
+    words = (
+        f"without all of layers {NEEDED + 1} to {last}: {middle(studies, LATE):+.1f} points\n"
+        f"without all of layers 2 to {last}: {middle(studies, ALL):+.1f} points"
+    )
+    how = {"ha": "right", "va": "top", "linespacing": 1.4, "color": BLUE, "weight": "bold"}
+    bottom.text(0.985, 0.95, words, transform=bottom.transAxes, **how)
+    for ax in (top, bottom):
+        ax.title.set_fontsize(11)
+    title = "Hardly a layer is missed when it goes alone"
     figure.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=13)
     save(figure, "work.png")
 
@@ -229,7 +259,7 @@ def trap(config, studies):
     plain_ticks(right.xaxis, (0.2, 0.5, 1, 2))
     right.set_xlabel("training loss of the best net of a search, nats")
     right.set_title(f"What {config.deep_depth} layers come to", fontsize=11)
-    title = "A start that shrinks the signal is dead; a good one alone is not enough"
+    title = "A start that shrinks the signal is dead; a path past each layer helps most"
     figure.suptitle(title, x=0.01, ha="left", weight="bold", fontsize=13)
     save(figure, "trap.png")
 
