@@ -43,8 +43,9 @@ flags.add_argument("--out", type=Path, default=Path(__file__).resolve().parent, 
 flags = flags.parse_args()
 flags.out.mkdir(parents=True, exist_ok=True)
 
-FRAMES = 8 if flags.quick else 40
-TITLE = "False membranes inside the cells fade, and the neurons come apart"
+INKS = BLUE, RED, "#5d8f6c"
+FRAMES = 8 if flags.quick else 28
+TITLE = "As the net learns, membranes sharpen and neurons come apart"
 
 
 class Filmed:
@@ -133,7 +134,7 @@ def panel(figure, place, picture, words, **how):
 
 def curves(figure, history, last):
     """Draw both errors on all test slices so far."""
-    ax = figure.add_axes((0.09, 0.13, 0.54, 0.2))
+    ax = figure.add_axes((0.085, 0.12, 0.37, 0.19))
     seen, _, pixels, rands, _ = zip(*history)
     for values, color, word in ((rands, RED, "Rand error"), (pixels, BLUE, "pixel error")):
         ax.plot(seen, values, color=color, lw=2.2)
@@ -144,6 +145,9 @@ def curves(figure, history, last):
     ax.text(1.03, 0.14, f"{seen[-1]:,} windows", size=11, transform=ax.transAxes)
     ax.set(xscale="log", xlim=(history[0][0] * 0.9, last * 1.05), ylim=(0, 100))
     ax.set_yticks((0, 50, 100))
+    ticks = [tick for tick in (1000, 10_000, 100_000) if tick <= last]
+    ax.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    ax.minorticks_off()
     ax.set_xlabel("training windows", labelpad=1)
     ax.set_ylabel("%, six slices")
 
@@ -153,37 +157,44 @@ def draw(figure, image, membrane, history, last):
     figure.clear()
     figure.text(0.02, 0.95, TITLE, fontsize=14, weight="bold", va="center")
     _, score, _, _, found = history[-1]
+    score = np.round(8 * score) / 8
     grey = {"cmap": "gray"}
-    panel(figure, (0.02, 0.39, 0.3, 0.46), image, "a slice never trained on", **grey)
+    panel(figure, (0.01, 0.36, 0.32, 0.32 * 8 / 5.2), image, "a slice never trained on", **grey)
     panel(
-        figure, (0.35, 0.39, 0.3, 0.46), -score, "membrane, says the net", vmin=-1, vmax=0, **grey
+        figure,
+        (0.34, 0.36, 0.32, 0.32 * 8 / 5.2),
+        -score,
+        "membrane, says the net",
+        vmin=-1,
+        vmax=0,
+        **grey,
     )
     picture = coloured(found, membrane, pastels())
-    panel(figure, (0.68, 0.39, 0.3, 0.46), picture, "the neurons that follow")
+    panel(figure, (0.67, 0.36, 0.32, 0.32 * 8 / 5.2), picture, "the neurons that follow")
     for n, (word, color) in enumerate(
-        (("right", "#5d8f6c"), ("merged with another", RED), ("split off", BLUE))
+        (("right", INKS[2]), ("merged with another", RED), ("split off", BLUE))
     ):
-        figure.text(0.83, 0.29 - 0.055 * n, word, color=color, weight="bold", size=10.5)
+        figure.text(0.7, 0.26 - 0.07 * n, "■ " + word, color=color, weight="bold", size=11)
     curves(figure, history, last)
 
 
 config = Config(**QUICK) if flags.quick else Config()
 image, membrane, history = film(config, flags.seed)
-image = np.clip(np.round(image * 4) / 4, -3, 3)  # few greys keep the file small
-figure = plt.figure(figsize=(8, 5.2), dpi=90, layout="none")
+image = np.clip(np.round(image * 3) / 3, -3, 3)  # few greys keep the file small
+figure = plt.figure(figsize=(8, 5.2), dpi=100, layout="none")
 frames = []
 for n in range(len(history)):
     draw(figure, image, membrane, history[: n + 1], history[-1][0])
     figure.canvas.draw()
     frames.append(Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()))
-inks = [np.full((60, frames[0].width, 3), 255 * np.array(to_rgb(ink))) for ink in (BLUE, RED)]
+inks = [np.full((60, frames[0].width, 3), 255 * np.array(to_rgb(ink))) for ink in INKS]
 sample = np.concatenate([np.asarray(frame) for frame in frames[::6]] + inks).astype(np.uint8)
 palette = Image.fromarray(sample).quantize(64)  # one for all frames, so that nothing flickers
 colors = np.array(palette.getpalette()).reshape(-1, 3)
 colors[colors.min(1) > 248] = 255
 palette.putpalette(colors.ravel().tolist())
 frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-milliseconds = [200] * (len(frames) - 1) + [2500]
+milliseconds = [220] * (len(frames) - 1) + [2500]
 path = flags.out / "em_segmentation_isbi.gif"
 how = {"loop": 0, "optimize": False, "disposal": 1}
 frames[0].save(path, save_all=True, append_images=frames[1:], duration=milliseconds, **how)
